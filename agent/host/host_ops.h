@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the agent can see and do on its host, behind one table of functions:
+ * the real host (sysfs, netlink, devlink, kernel events) and the simulated one
+ * implement the same contract, and tests/contract holds both against it.
+ *
+ * The backend tells facts of the kernel; it keeps no state of ours. Whose VF is
+ * whose, and the states probing/claimed/cleaning/quarantined, are the agent's
+ * (agent/core); a backend sets vf.state only to VF_FREE or VF_EXTERNAL.
+ *
+ * Threads: all calls from the agent's loop thread. Calls may take milliseconds
+ * (netlink round trips), never wait for devices longer than 1 s.
+ */
+#pragma once
+
+#include "common/base/error.h"
+#include "common/model/inventory.h"
+
+#include <stdbool.h>
+
+struct host_backend;
+
+/* What changed since the last call. */
+#define HOST_CHANGES_MAX 64
+struct host_changes {
+    bool everything; /* or: messages were lost, read all again */
+    bool host_facts; /* networks, routes, bridges, bonds */
+    size_t pf_count;
+    struct pf_key pfs[HOST_CHANGES_MAX]; /* appeared, changed or gone */
+};
+
+struct host_ops {
+    /* Read everything. What can't be read is named in 'unreadable'; only if
+     * nothing at all can be read: NULL. A new object. */
+    struct inventory *(*inventory)(struct host_backend *host,
+                                   struct error *err);
+    /* Read one PF with its VFs afresh (cheap; no pci.ids, no routes). NULL:
+     * ERROR_VANISHED if it is gone. 'known' is the PF as last read, for the
+     * facts that don't change while a driver is bound; may be NULL. */
+    struct pf *(*read_pf)(struct host_backend *host, const struct pf_key *key,
+                          const struct pf *known, struct error *err);
+
+    /* What the kernel tells of one VF's policy now. Fields that the driver
+     * does not report (sentinel -1) are not in policy.set. */
+    int (*vf_read)(struct host_backend *host, const struct pf_key *pf,
+                   uint16_t vf_index, struct policy *policy, struct error *err);
+    /* Write exactly the 'fields' of 'policy' (bits; vlan, qos and proto go
+     * together, min and max rate go together, as the kernel takes them). Other
+     * fields stay. Tries the groups in the order of POLICY_FIELDS and stops at
+     * the first refusal: err->field names the field, err->sys the errno, code
+     * by error_code_of_errno. EAGAIN/EBUSY are tried again for at most 1 s.
+     * The caller puts back what was already written. */
+    int (*vf_write)(struct host_backend *host, const struct pf_key *pf,
+                    uint16_t vf_index, const struct policy *policy,
+                    uint32_t fields, struct error *err);
+    /* Function-level reset through sysfs 'reset' and the driver bound again if
+     * one was. UNSUPPORTED where the device has none (netdevsim): the caller
+     * goes on. */
+    int (*vf_reset)(struct host_backend *host, const struct pf_key *pf,
+                    uint16_t vf_index, struct error *err);
+
+    /* Poll this descriptor for reading (-1: no events, as with --root); then
+     * call 'changes', which drains it. */
+    int (*event_fd)(struct host_backend *host);
+    int (*changes)(struct host_backend *host, struct host_changes *out,
+                   struct error *err);
+
+    void (*close)(struct host_backend *host); /* NULL is fine */
+};
+struct host_backend {
+    const struct host_ops *ops;
+};
+
+/* The real host. 'root' "" = this machine; else sysfs and proc are read below
+ * it, nothing can be written and there are no events. NULL on failure. */
+struct host_backend *host_linux_open(const char *root, struct error *err);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON <-> model, one pair of functions per noun, for REST, the store, the
+ * agents' documents and the agent's state file. Strictness is the caller's
+ * choice: requests of clients are read strict (an unknown member is
+ * ERROR_UNKNOWN_FIELD), documents and stored records lenient.
+ *
+ * Errors name the member: field "ports[0].policy.vlan", with the value, the
+ * allowed range and what to do. Returned json_t are new references; returned
+ * objects are new references (count 1). Threads: any.
+ */
+#pragma once
+
+#include "common/base/error.h"
+#include "common/base/json.h"
+#include "common/model/document.h"
+#include "common/model/vm.h"
+
+/* ---- small values -------------------------------------------------------- */
+json_t *wire_timestamp(int64_t ns); /* 0 = null */
+json_t *wire_uuid(const struct uuid *uuid); /* zero = null */
+
+/* ---- policy, capabilities -------------------------------------------------- */
+json_t *wire_policy(const struct policy *policy); /* the set fields only */
+/* Range and consistency are checked (policy_check). 'path' prefixes fields. */
+int wire_policy_read(const json_t *value, const char *path, bool strict,
+                     struct policy *out, struct error *err);
+/* {"vlan": {"support": "supported", "source": "probed", "max": 4094,
+ *  "note": ""}, …} for every field. */
+json_t *wire_capabilities(const struct capabilities *capabilities);
+int wire_capabilities_read(const json_t *value, struct capabilities *out,
+                           struct error *err);
+
+/* ---- inventory -------------------------------------------------------------- */
+json_t *wire_vf(const struct pf *pf, const struct vf *vf);
+json_t *wire_pf(const struct pf *pf, bool with_vfs);
+json_t *wire_inventory(const struct inventory *inventory); /* all of it */
+struct pf *wire_pf_read(const json_t *value, struct error *err);
+struct inventory *wire_inventory_read(const json_t *value, struct error *err);
+json_t *wire_network(const struct network *network);
+
+/* ---- VMs and hosts, as stored (every member) -------------------------------- */
+json_t *wire_claim(const struct claim *claim);
+json_t *wire_vm(const struct vm *vm);
+struct vm *wire_vm_read(const json_t *value, struct error *err);
+json_t *wire_host(const struct host *host);
+struct host *wire_host_read(const json_t *value, struct error *err);
+json_t *wire_token(const struct token *token);
+struct token *wire_token_read(const json_t *value, struct error *err);
+json_t *wire_cluster(const struct cluster *cluster);
+struct cluster *wire_cluster_read(const json_t *value, struct error *err);
+json_t *wire_event(const struct event *event);
+struct event *wire_event_read(const json_t *value, struct error *err);
+json_t *wire_condition(const struct condition *condition);
+
+/* ---- documents --------------------------------------------------------------- */
+json_t *wire_desired(const struct desired *desired);
+struct desired *wire_desired_read(const json_t *value, struct error *err);
+json_t *wire_observed(const struct observed *observed);
+/* Unknown members are ignored and counted into *unknown (may be NULL). */
+struct observed *wire_observed_read(const json_t *value, size_t *unknown,
+                                    struct error *err);
+
+/* ---- problem documents (RFC 9457) --------------------------------------------- */
+/* {"type","title","status","code","detail","field"?,"remedy"?,"request_id"} */
+json_t *wire_problem(const struct error *err, const char *request_id);
+/* Back into an error, for clients; always fills 'err'. */
+void wire_problem_read(const json_t *value, int status, struct error *err);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two documents between scheduler and agent (DESIGN.md section 3.3), level
+ * triggered: lost, repeated and late messages are harmless.
+ *
+ * Desired (down): what the host is to be. Observed (up): what it is.
+ * Absence is never an order: removal is want=absent.
+ */
+#pragma once
+
+#include "common/base/mem.h"
+#include "common/model/vm.h"
+
+struct desired_port {
+    struct uuid id, vm;
+    bool absent; /* the tombstone: clean up and report it absent */
+    uint8_t path; /* enum port_path */
+    bool has_claim;
+    struct claim claim;
+    struct policy policy; /* asked fields, MAC always among them */
+    struct revision revision; /* of this object's last change */
+};
+
+/* Whole (full) or only the objects changed since what was asked for. */
+struct desired {
+    struct ref ref;
+    struct uuid cluster_id;
+    char host[NAME_SIZE];
+    struct revision revision; /* of the document */
+    bool full;
+    size_t port_count;
+    struct desired_port ports[];
+};
+struct desired *desired_new(size_t port_count);
+
+/* How far the agent is with one port. */
+#define PORT_PHASES(X)                                                      \
+    X(PENDING, "pending")   /* not begun, or blocked: see the condition */  \
+    X(APPLIED, "applied")   /* kernel read back equal */                    \
+    X(FAILED, "failed")     /* refused; nothing of it is left on the VF */  \
+    X(CLEANING, "cleaning") /* wanted absent, not yet clean */              \
+    X(ABSENT, "absent")     /* wanted absent and proven clean */            \
+    X(UNKNOWN, "unknown_to_scheduler") /* held here, not in the document */
+enum port_phase {
+#define X(name, wire) PORT_##name,
+    PORT_PHASES(X)
+#undef X
+        PORT_PHASE_MAX
+};
+const char *port_phase_name(enum port_phase phase);
+enum port_phase port_phase_parse(const char *name);
+
+struct observed_port {
+    struct uuid id, vm;
+    uint8_t phase; /* enum port_phase */
+    struct revision revision; /* of the desired port this is about */
+    bool has_claim;
+    struct claim claim; /* the VF held or wanted */
+    struct policy readback; /* as the kernel reads */
+    int64_t observed_at;
+    struct condition condition; /* PolicyApplied */
+};
+
+/* 'full': everything. Otherwise: the host facts and the PFs and ports that
+ * changed since sequence 'base'; PFs gone are named in 'gone_pfs'. Ports are
+ * always told whole (there are few). */
+struct observed {
+    struct ref ref;
+    struct uuid cluster_id; /* whose documents this agent follows; zero = none */
+    char host[NAME_SIZE];
+    struct uuid machine_id;
+    struct uuid boot_id;
+    char agent_version[32];
+    uint64_t incarnation; /* durable, rises at each agent start */
+    uint64_t sequence; /* rises with each report of an incarnation */
+    uint64_t base; /* sequence that a partial report builds on */
+    bool full;
+    struct revision accepted; /* highest document revision it accepted */
+    struct inventory *inventory; /* full: all; else changed PFs only */
+    size_t gone_count;
+    struct pf_key *gone_pfs;
+    size_t port_count;
+    struct observed_port *ports;
+};
+struct observed *observed_new(size_t port_count, size_t gone_count);
+static inline void desired_put_p(struct desired **d)
+{
+    ref_put(*d);
+}
+static inline void observed_put_p(struct observed **o)
+{
+    ref_put(*o);
+}
+#define auto_desired __attribute__((cleanup(desired_put_p)))
+#define auto_observed __attribute__((cleanup(observed_put_p)))

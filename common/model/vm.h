@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* VMs, their ports and claims, and the host settings of operators: the durable
+ * nouns. All are immutable shared objects: a change is a new object. */
+#pragma once
+
+#include "common/base/mem.h"
+#include "common/base/uuid.h"
+#include "common/model/inventory.h"
+#include "common/model/policy.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VNIC_TYPES(X)                   \
+    X(DIRECT, "direct")                 \
+    X(DIRECT_PHYSICAL, "direct-physical") \
+    X(MACVTAP, "macvtap")               \
+    X(NORMAL, "normal")
+enum vnic_type {
+#define X(name, wire) VNIC_##name,
+    VNIC_TYPES(X)
+#undef X
+        VNIC_TYPE_MAX
+};
+const char *vnic_type_name(enum vnic_type type);
+enum vnic_type vnic_type_parse(const char *name);
+
+enum fallback { FALLBACK_REFUSE, FALLBACK_VIRTIO, FALLBACK_MAX };
+const char *fallback_name(enum fallback fallback);
+enum fallback fallback_parse(const char *name);
+
+enum guest_failover {
+    GUEST_FAILOVER_NONE,
+    GUEST_FAILOVER_NET_FAILOVER,
+    GUEST_FAILOVER_BOND,
+    GUEST_FAILOVER_MAX
+};
+const char *guest_failover_name(enum guest_failover failover);
+enum guest_failover guest_failover_parse(const char *name);
+
+enum port_path { PATH_VF, PATH_VIRTIO, PATH_MAX };
+const char *port_path_name(enum port_path path);
+enum port_path port_path_parse(const char *name);
+
+enum vm_lifecycle {
+    LIFECYCLE_EXTERNAL,
+    LIFECYCLE_MANAGED,
+    LIFECYCLE_HOST,
+    LIFECYCLE_MAX
+};
+const char *vm_lifecycle_name(enum vm_lifecycle lifecycle);
+enum vm_lifecycle vm_lifecycle_parse(const char *name);
+
+/*  claimed ──► deleting ──► (record gone)
+ * A VM in 'deleting' is its own tombstone: its ports are wanted absent until
+ * the agent reports each VF clean; only then the record goes. */
+enum vm_state { VM_CLAIMED, VM_DELETING, VM_STATE_MAX };
+const char *vm_state_name(enum vm_state state);
+enum vm_state vm_state_parse(const char *name);
+
+enum strategy { STRATEGY_SPREAD, STRATEGY_PACK, STRATEGY_MAX };
+const char *strategy_name(enum strategy strategy);
+enum strategy strategy_parse(const char *name);
+
+/* A host's desired state is ordered by (epoch, revision): the epoch counts
+ * scheduler starts, the revision counts changes within one epoch. Text form
+ * "EPOCH.REVISION". */
+struct revision {
+    uint64_t epoch, revision;
+};
+int revision_compare(const struct revision *a, const struct revision *b);
+#define REVISION_TEXT_SIZE 44
+const char *revision_format(const struct revision *r,
+                            char text[REVISION_TEXT_SIZE]);
+bool revision_parse(const char *text, struct revision *out);
+
+/* A VF held for a port. */
+struct claim {
+    struct pf_key pf;
+    uint16_t vf_index;
+    bool has_address;
+    struct pci_address address;
+    uint16_t vendor_id, device_id;
+    int32_t numa_node;
+    uint32_t min_tx_rate_mbps; /* the share of the link that is held */
+};
+
+struct port {
+    struct uuid id;
+    char name[NAME_SIZE];
+    struct mac mac;
+    char physical_network[NAME_SIZE]; /* "" = any */
+    uint8_t vnic_type, fallback, guest_failover, path; /* the enums above */
+    bool degraded;
+    char degraded_reason[NAME_SIZE * 2];
+    struct policy policy; /* as asked; MAC always set (equal to 'mac') */
+    uint16_t require_vendor_id, require_device_id; /* 0 = any */
+    uint32_t require_capabilities; /* POLICY_BITs the PF must support */
+    bool has_claim;
+    struct claim claim;
+    struct revision revision; /* when it last changed in its host's document */
+};
+
+#define VM_PORTS_MAX 16
+#define IDEMPOTENCY_KEY_SIZE 72
+
+struct vm {
+    struct ref ref;
+    struct uuid id;
+    char name[NAME_SIZE];
+    uint32_t vcpus;
+    uint64_t memory_mib;
+    uint8_t lifecycle, state, strategy; /* the enums above */
+    uint64_t generation; /* 1 at creation, +1 each change: the ETag */
+    int64_t created_at; /* ns */
+    char host[NAME_SIZE]; /* the host's name */
+    char idempotency_key[IDEMPOTENCY_KEY_SIZE]; /* "" = none */
+    uint64_t request_hash; /* of the creating body, for the key */
+    size_t port_count;
+    struct port ports[];
+};
+struct vm *vm_new(size_t port_count);
+struct vm *vm_dup(const struct vm *vm);
+
+/* One line of 'conditions[]', as Kubernetes shapes them. */
+#define CONDITION_STATUSES(X) X(UNKNOWN, "Unknown") X(TRUE, "True") X(FALSE, "False")
+enum condition_status {
+#define X(name, wire) CONDITION_##name,
+    CONDITION_STATUSES(X)
+#undef X
+        CONDITION_STATUS_MAX
+};
+const char *condition_status_name(enum condition_status status);
+enum condition_status condition_status_parse(const char *name);
+struct condition {
+    char type[32]; /* "PolicyApplied" */
+    uint8_t status;
+    char reason[48]; /* CamelCase, for programs: "FieldRefused" */
+    char field[24]; /* policy field or "" */
+    char message[256]; /* for people, with errno and what to do */
+    int64_t at;
+};
+
+/* What an operator decided for a PF; the record lives as long as the host. */
+struct pf_setting {
+    struct pf_key key;
+    bool allowed; /* may be used for claims; off until said */
+    char physical_network[NAME_SIZE]; /* "" = none */
+};
+struct network_mapping {
+    char device[NETDEV_NAME_SIZE]; /* bridge on the host */
+    char physical_network[NAME_SIZE];
+};
+struct label {
+    char key[NAME_SIZE];
+    char value[NAME_SIZE];
+};
+#define HOST_LABELS_MAX 32
+
+/* A host as the operator sees and sets it. */
+struct host {
+    struct ref ref;
+    char name[NAME_SIZE];
+    struct uuid machine_id; /* zero until its agent first reported */
+    uint8_t token_hash[32]; /* SHA-256 of the agent's token */
+    bool cordoned;
+    uint32_t vcpu_ratio_percent; /* 100 = no overcommit */
+    uint32_t memory_ratio_percent;
+    uint64_t generation;
+    int64_t enrolled_at;
+    size_t label_count, pf_setting_count, mapping_count;
+    struct label *labels; /* owned arrays */
+    struct pf_setting *pf_settings; /* ordered by key */
+    struct network_mapping *mappings;
+};
+struct host *host_new(size_t label_count, size_t pf_setting_count,
+                      size_t mapping_count);
+struct host *host_dup(const struct host *host);
+const struct pf_setting *host_pf_setting(const struct host *host,
+                                         const struct pf_key *key);
+
+#define HOST_STATES(X)            \
+    X(READY, "ready")             \
+    X(UNREACHABLE, "unreachable") \
+    X(CORDONED, "cordoned")       \
+    X(DRAINING, "draining")       \
+    X(FENCED, "fenced")
+enum host_state {
+#define X(name, wire) HOST_##name,
+    HOST_STATES(X)
+#undef X
+        HOST_STATE_MAX
+};
+const char *host_state_name(enum host_state state);
+enum host_state host_state_parse(const char *name);
+
+enum role { ROLE_NONE, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN, ROLE_AGENT, ROLE_MAX };
+const char *role_name(enum role role); /* "viewer" ... "agent" */
+enum role role_parse(const char *name);
+
+/* A client's token: only its hash is kept. */
+struct token {
+    struct ref ref;
+    char name[NAME_SIZE];
+    uint8_t role; /* enum role: viewer, operator, admin */
+    uint8_t hash[32]; /* SHA-256 */
+    int64_t created_at;
+};
+
+/* The singleton of a data folder. */
+struct cluster {
+    struct ref ref;
+    struct uuid id;
+    uint64_t epoch; /* rises durably at each scheduler start */
+};
+
+/* What happened. Kept in order of 'sequence', the newest EVENTS_KEPT. */
+#define EVENTS_KEPT 10000
+struct event {
+    struct ref ref;
+    uint64_t sequence;
+    int64_t at;
+    char type[48]; /* CamelCase: "VmClaimed" */
+    char host[NAME_SIZE]; /* "" = none */
+    struct uuid vm, port; /* zero = none */
+    char reason[48];
+    char message[256];
+    char actor[NAME_SIZE]; /* token name, "agent HOST" or "scheduler" */
+    char request_id[40];
+};
