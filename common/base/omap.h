@@ -7,9 +7,10 @@
  * mem.h); the map holds a reference to each. Keys are byte strings, ordered by
  * memcmp, then by length; they are copied into the node.
  *
- * A map value is 'struct omap', a plain handle. Between omap_edit_begin() and
- * omap_edit_end() the writer's changes reuse the nodes made in the same edit,
- * so a batch costs one copied path per touched area and not one per change.
+ * A map value is 'struct omap', a plain handle (all zero = empty; move it, do not
+ * copy it). Between two calls of omap_share() the writer's changes reuse the
+ * nodes made since the first, so a batch costs one copied path per touched area
+ * and not one per change. A key is shorter than 4 GiB.
  *
  * Threads: one writer per map; handles got by omap_share() can be read and
  * released on any thread.

@@ -15,9 +15,9 @@ void queue_free(struct queue *queue); /* the caller owns what is still in it */
 /* False if that lane is full or the queue is closed; the item stays the
  * caller's. */
 bool queue_put(struct queue *queue, size_t lane, void *item);
-/* Wait until something is there, closed, or 'timeout_ms' is over; then move up
- * to 'max' items, lane 0 first, into 'items'. Returns how many (0 = timeout or
- * closed and empty). */
+/* Wait until something is there, closed, or 'timeout_ms' (-1 = no end) is over;
+ * then move up to 'max' items, lane 0 first, into 'items'. Returns how many (0 =
+ * timeout or closed and empty). */
 size_t queue_take(struct queue *queue, void **items, size_t max,
                   int timeout_ms);
 void queue_close(struct queue *queue); /* later puts are refused, takers wake */
