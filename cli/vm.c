@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sriov-admin vm …: list, show, create, delete. */
+#include "cli/cli.h"
+
+#include "cli/vm_request.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/base/timestamp.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct column columns[] = {
+    {"ID", "id", false},
+    {"NAME", "name", false},
+    {"HOST", "host", false},
+    {"STATE", "state", false},
+    {"VCPUS", "vcpus", false},
+    {"MEMORY_MIB", "memory_mib", false},
+    {"PORTS", "port_count", false},
+    {"POLICY_APPLIED", "policy_applied", false},
+    {"LIFECYCLE", "lifecycle", true},
+    {"GENERATION", "generation", true},
+    {"CREATED_AT", "created_at", true},
+};
+#define COLUMNS columns, sizeof columns / sizeof *columns
+
+static const struct column port_columns[] = {
+    {"PORT", "name", false},     {"MAC", "mac", false},
+    {"PATH", "path", false},     {"PF", "claim.pf", false},
+    {"VF", "claim.vf", false},   {"INDEX", "claim.vf_index", false},
+    {"POLICY", "policy", false}, {"DEGRADED", "degraded_reason", false},
+    {"ID", "id", true},          {"PHYSICAL_NETWORK", "physical_network", true},
+};
+
+static const struct column condition_columns[] = {
+    {"CONDITION", "type", false},
+    {"STATUS", "status", false},
+    {"REASON", "reason", false},
+    {"MESSAGE", "message", false},
+};
+
+static const json_t *policy_condition(const json_t *vm)
+{
+    size_t i = 0;
+    const json_t *condition = NULL;
+    json_array_foreach(json_object_get(vm, "conditions"), i, condition)
+    {
+        const char *type =
+            json_string_value(json_object_get(condition, "type"));
+        if (type && strcmp(type, "PolicyApplied") == 0)
+            return condition;
+    }
+    return NULL;
+}
+
+/* What the table wants beside the members of the answer. */
+static void add_derived(json_t *vm)
+{
+    json_object_set_new(vm, "port_count",
+                        json_integer((json_int_t)json_array_size(
+                            json_object_get(vm, "ports"))));
+    const json_t *condition = policy_condition(vm);
+    if (condition)
+        json_object_set(vm, "policy_applied",
+                        json_object_get(condition, "status"));
+}
+
+static bool whole_output(const struct cli *cli)
+{
+    return cli->output == OUTPUT_JSON || cli->output == OUTPUT_YAML;
+}
+
+static int print_vm(const struct cli *cli, json_t *vm)
+{
+    if (whole_output(cli))
+        return cli_print_one(cli, vm, COLUMNS);
+    add_derived(vm);
+    int status = cli_print_one(cli, vm, COLUMNS);
+    if (status || cli->output != OUTPUT_TABLE || cli->column_count)
+        return status;
+    putchar('\n');
+    status = cli_print_list(cli, json_object_get(vm, "ports"), port_columns,
+                            sizeof port_columns / sizeof *port_columns);
+    putchar('\n');
+    return status ? status
+                  : cli_print_list(cli, json_object_get(vm, "conditions"),
+                                   condition_columns, 4);
+}
+
+static int run_list(struct cli *cli)
+{
+    json_t *items = NULL;
+    int status = cli_list(cli, "/v1/vms", "", &items);
+    if (status)
+        return status;
+    size_t i = 0;
+    json_t *item = NULL;
+    if (!whole_output(cli))
+        json_array_foreach(items, i, item) add_derived(item);
+    status = cli_print_list(cli, items, COLUMNS);
+    json_decref(items);
+    return status;
+}
+
+static int run_show(struct cli *cli)
+{
+    auto_free char *path = cli_path("/v1/vms", cli->arguments[0], NULL);
+    json_t *body = NULL;
+    int status = cli_call(cli, "GET", path, NULL, &body);
+    if (status == 0)
+        status = print_vm(cli, body);
+    json_decref(body);
+    return status;
+}
+
+/* ---- waiting ------------------------------------------------------------------ */
+
+static void progress(const struct cli *cli, const char *what, int64_t since)
+{
+    if (isatty(STDERR_FILENO) && cli->output == OUTPUT_TABLE)
+        fprintf(
+            stderr, "\r\033[K%s (%lld s)", what,
+            (long long)((timestamp_monotonic() - since) / TIMESTAMP_SECOND));
+}
+
+static void progress_end(const struct cli *cli)
+{
+    if (isatty(STDERR_FILENO) && cli->output == OUTPUT_TABLE)
+        fprintf(stderr, "\r\033[K");
+}
+
+/* Until the policy is applied or refused, or 'seconds' are over. *vm is
+ * replaced by the newest answer. */
+static int wait_applied(struct cli *cli, const char *path, uint64_t seconds,
+                        json_t **vm)
+{
+    int64_t begin = timestamp_monotonic();
+    for (;;) {
+        const json_t *condition = policy_condition(*vm);
+        const char *state =
+            json_string_value(json_object_get(condition, "status"));
+        auto_free char *message = cli_value_text(condition, "message");
+        if (state && strcmp(state, "Unknown") != 0) {
+            progress_end(cli);
+            if (strcmp(state, "True") == 0)
+                return 0;
+            return cli_fail("the policy was not applied: %s", message);
+        }
+        if (timestamp_monotonic() - begin >
+            (int64_t)seconds * TIMESTAMP_SECOND) {
+            progress_end(cli);
+            return cli_fail("not applied after %llu s: %s; it goes on, see "
+                            "sriov-admin vm show",
+                            (unsigned long long)seconds, message);
+        }
+        progress(cli, "waiting for the host to apply the policy", begin);
+        usleep(200000);
+        json_t *body = NULL;
+        int status = cli_call(cli, "GET", path, NULL, &body);
+        if (status)
+            return status;
+        json_decref(*vm);
+        *vm = body;
+    }
+}
+
+static int wait_gone(struct cli *cli, const char *path, uint64_t seconds)
+{
+    int64_t begin = timestamp_monotonic();
+    for (;;) {
+        struct error err = {0};
+        json_t *body = NULL;
+        int result = cli_try(cli, "GET", path, NULL, &body, &err);
+        json_decref(body);
+        if (result < 0) {
+            progress_end(cli);
+            return err.code == ERROR_NOT_FOUND ? 0 : cli_problem(&err, NULL);
+        }
+        if (timestamp_monotonic() - begin >
+            (int64_t)seconds * TIMESTAMP_SECOND) {
+            progress_end(cli);
+            return cli_fail("not gone after %llu s; it goes on, see "
+                            "sriov-admin vm show",
+                            (unsigned long long)seconds);
+        }
+        progress(cli, "waiting for the VFs to read back clean", begin);
+        usleep(200000);
+    }
+}
+
+static int wait_seconds(const struct cli *cli, uint64_t *seconds)
+{
+    const char *text = cli_option(cli, "timeout");
+    *seconds = 60;
+    if (text && !str_to_u64(text, 10, 86400, seconds))
+        return cli_fail("--timeout '%s' is no number of seconds up to 86400",
+                        text);
+    return 0;
+}
+
+/* ---- create and delete ---------------------------------------------------------- */
+
+static int run_create(struct cli *cli)
+{
+    uint64_t seconds = 0;
+    json_t *request = vm_request_of_options(cli);
+    if (!request || wait_seconds(cli, &seconds)) {
+        json_decref(request);
+        return 1;
+    }
+    bool dry = cli_option(cli, "dry-run") != NULL;
+    json_t *vm = NULL;
+    int status = cli_call(cli, "POST", dry ? "/v1/vms?dry_run=true" : "/v1/vms",
+                          request, &vm);
+    json_decref(request);
+    if (status == 0 && !dry && cli_option(cli, "wait")) {
+        auto_free char *path = cli_path(
+            "/v1/vms", json_string_value(json_object_get(vm, "id")), NULL);
+        status = wait_applied(cli, path, seconds, &vm);
+    }
+    int printed = vm ? print_vm(cli, vm) : 0;
+    if (status == 0 && dry && cli->output == OUTPUT_TABLE)
+        fprintf(stderr, "dry run: nothing was claimed\n");
+    json_decref(vm);
+    return status ? status : printed;
+}
+
+static int run_delete(struct cli *cli)
+{
+    uint64_t seconds = 0;
+    if (wait_seconds(cli, &seconds))
+        return 1;
+    auto_free char *path = cli_path("/v1/vms", cli->arguments[0], NULL);
+    json_t *vm = NULL;
+    int status = cli_call(cli, "GET", path, NULL, &vm);
+    if (status == 0)
+        status = cli_call(cli, "DELETE", path, NULL, NULL);
+    if (status == 0 && cli_option(cli, "wait")) {
+        /* By id: a name can be taken again at once. */
+        auto_free char *by_id = cli_path(
+            "/v1/vms", json_string_value(json_object_get(vm, "id")), NULL);
+        status = wait_gone(cli, by_id, seconds);
+    }
+    json_decref(vm);
+    return status;
+}
+
+static const struct option_spec create_options[] = {
+    {"file", "FILE", "the whole request as JSON ('-' = standard input)"},
+    {"vcpus", "N", "virtual CPUs (default 1)"},
+    {"memory-mib", "N", "memory in MiB (default 1024)"},
+    {"port", "KEY=VALUE,…",
+     "a port; may be repeated. Keys: name, mac, "
+     "physical_network, vnic_type, fallback, vendor_id, "
+     "device_id, and the policy's fields"},
+    {"strategy", "NAME", "spread (default) or pack"},
+    {"host", "HOST", "place it there or nowhere"},
+    {"lifecycle", "NAME", "external (default), managed or host"},
+    {"dry-run", NULL, "say where it would go, claim nothing"},
+    {"wait", NULL, "until the policy is proven on the host"},
+    {"timeout", "SECONDS", "for --wait (default 60)"},
+};
+static const struct option_spec delete_options[] = {
+    {"wait", NULL, "until the VFs are clean and free again"},
+    {"timeout", "SECONDS", "for --wait (default 60)"},
+};
+
+const struct command vm_commands[] = {
+    {"vm", "list", "", 0, 0, "List the VMs", "", "sriov-admin vm list", NULL, 0,
+     run_list},
+    {"vm", "show", "VM", 1, 1, "Show one VM: path, VF, policy, conditions",
+     "VM is the id or the name.", "sriov-admin vm show web-1", NULL, 0,
+     run_show},
+    {"vm", "create", "[NAME]", 0, 1, "Place a VM and claim its VFs",
+     "Exit status 2: no host fits; the reasons are shown.",
+     "sriov-admin vm create web-1 --vcpus 2 --memory-mib 4096 --port "
+     "physical_network=physnet0,vlan=100 --wait",
+     create_options, sizeof create_options / sizeof *create_options,
+     run_create},
+    {"vm", "delete", "VM", 1, 1, "Remove a VM and clean its VFs", "",
+     "sriov-admin vm delete web-1 --wait", delete_options, 2, run_delete},
+};
+const size_t vm_command_count = sizeof vm_commands / sizeof *vm_commands;
