@@ -132,8 +132,10 @@ struct capabilities {
 
 /* May a port that asks for 'policy' be placed on a PF with these? Fields that
  * are asked for with their clean value are fine where unsupported (asking for
- * trust off needs nothing). Unknown is refused. On refusal returns false and
- * sets *field and *why (static or interned text). */
+ * trust off needs nothing); only spoofchk on, a protection, is refused where it
+ * is known to be unsupported. Other values: unknown is refused, conditional is
+ * allowed (the agent's condition tells if it fails), both within 'max'. On
+ * refusal returns false and sets *field and *why (static or interned text). */
 bool capabilities_allow(const struct capabilities *capabilities,
                         const struct policy *policy, enum policy_field *field,
                         const char **why);

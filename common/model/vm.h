@@ -206,6 +206,7 @@ struct token {
     uint8_t hash[32]; /* SHA-256 */
     int64_t created_at;
 };
+struct token *token_new(void);
 
 /* The singleton of a data folder. */
 struct cluster {
@@ -213,6 +214,7 @@ struct cluster {
     struct uuid id;
     uint64_t epoch; /* rises durably at each scheduler start */
 };
+struct cluster *cluster_new(void);
 
 /* What happened. Kept in order of 'sequence', the newest EVENTS_KEPT. */
 #define EVENTS_KEPT 10000
@@ -228,3 +230,4 @@ struct event {
     char actor[NAME_SIZE]; /* token name, "agent HOST" or "scheduler" */
     char request_id[40];
 };
+struct event *event_new(void);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The desired and the observed document: see document.h. */
+#include "common/model/document.h"
+
+#include "common/model/names.h"
+
+static const char *const port_phase_names[] = {
+#define X(name, wire) [PORT_##name] = wire,
+    PORT_PHASES(X)
+#undef X
+};
+NAMES_DEFINE(port_phase, PORT_PHASE_MAX);
+
+static void desired_release(void *object)
+{
+    free(object);
+}
+
+struct desired *desired_new(size_t port_count)
+{
+    struct desired *desired = mem_calloc(
+        1, sizeof *desired + port_count * sizeof *desired->ports);
+    ref_init(&desired->ref, desired_release);
+    desired->port_count = port_count;
+    for (size_t i = 0; i < port_count; i++)
+        desired->ports[i].claim.numa_node = -1;
+    return desired;
+}
+
+static void observed_release(void *object)
+{
+    struct observed *observed = object;
+    ref_put(observed->inventory);
+    free(observed->gone_pfs);
+    free(observed->ports);
+    free(observed);
+}
+
+struct observed *observed_new(size_t port_count, size_t gone_count)
+{
+    struct observed *observed = mem_new(struct observed);
+    ref_init(&observed->ref, observed_release);
+    observed->port_count = port_count;
+    observed->ports = mem_calloc(port_count, sizeof *observed->ports);
+    for (size_t i = 0; i < port_count; i++)
+        observed->ports[i].claim.numa_node = -1;
+    observed->gone_count = gone_count;
+    observed->gone_pfs = mem_calloc(gone_count, sizeof *observed->gone_pfs);
+    return observed;
+}
