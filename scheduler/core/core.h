@@ -31,7 +31,8 @@ struct snapshot;
     X(HOST, "host", true)            \
     X(VM, "vm", true)                \
     X(EVENT, "event", true)          \
-    X(REPORT, "report", false) /* a cache: reported again after a start */
+    X(REPORT, "report", false) /* a cache: reported again after a start */ \
+    X(PRESENCE, "presence", false) /* seen or not: known again after a start */
 enum record_kind {
 #define X(name, kind, durable) RECORD_##name,
     RECORD_KINDS(X)
@@ -43,7 +44,7 @@ enum record_kind record_kind_parse(const char *name);
 bool record_kind_durable(enum record_kind kind);
 
 /* {kind, before, after}: a reference on each object (struct cluster, token,
- * host, vm, event, host_report by kind); NULL = not there. */
+ * host, vm, event, host_report, host_presence by kind); NULL = not there. */
 struct record {
     enum record_kind kind;
     void *before, *after;
@@ -224,6 +225,20 @@ struct host_report {
     int64_t received_at; /* of the last report with content */
 };
 
+/* Whether a host's agent is heard. */
+enum presence {
+    PRESENCE_WAITING, /* not yet heard since our start */
+    PRESENCE_HEARD,
+    PRESENCE_LOST, /* not heard for unreachable_after_ns */
+    PRESENCE_MAX
+};
+struct host_presence {
+    struct ref ref;
+    char host[NAME_SIZE];
+    uint8_t presence; /* enum presence */
+    int64_t at;
+};
+
 /* One VF that is claimed on a host. */
 struct claim_entry {
     struct pf_key pf;
@@ -232,14 +247,16 @@ struct claim_entry {
     struct uuid vm;
 };
 
-/* A host with all that hangs on it. Immutable. */
+/* A host with all that hangs on it. Immutable but for last_seen_at, which the
+ * writer moves forward without a new view. */
 struct host_view {
     struct ref ref;
     struct host *host;
     struct host_report *report; /* NULL: not reported since our start */
+    struct host_presence *presence; /* NULL: WAITING */
     uint8_t state; /* enum host_state */
-    char state_reason[NAME_SIZE * 2];
-    int64_t last_seen_at; /* 0 = never; exact to the last tick */
+    char state_reason[NAME_SIZE * 4]; /* "" when ready; with the remedy */
+    _Atomic int64_t last_seen_at; /* 0 = never; only in memory */
     uint32_t used_vcpus; /* by our VMs here, without external */
     uint64_t used_memory_mib;
     struct revision revision; /* of its desired document */
@@ -296,3 +313,7 @@ struct desired *snapshot_desired(const struct snapshot *snapshot,
 /* I1, I2, I4 over the core's whole state, and that the indexes equal what a
  * naive scan of the records gives. For tests. -1 + which is broken. */
 int core_check(const struct core *core, struct error *err);
+/* The same for one host and what hangs on it, at the cost of that host alone;
+ * an unknown host is fine. */
+int core_check_host(const struct core *core, const char *host,
+                    struct error *err);
