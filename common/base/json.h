@@ -35,8 +35,8 @@ struct json_reader {
     char path[96]; /* prefix of field names in errors, "" at the top */
     struct error *err;
     bool failed;
-    size_t taken; /* members taken, to find unknown ones cheaply */
-    const char *names[48]; /* taken member names */
+    size_t taken; /* members asked for, there or not */
+    const char *names[48]; /* their names (borrowed), at most this many */
 };
 
 /* Begin; if 'value' is not an object the reader starts failed. */
