@@ -20,7 +20,9 @@ struct client_config {
     long connect_timeout_ms; /* 0 = 5 s */
     const char *user_agent;
 };
-/* NULL: INVALID (not an http:// or https:// URL). */
+/* NULL: INVALID (not an http:// or https:// URL). Proxies of the environment are
+ * not used; certificates are verified. A call that can't read its token_file
+ * fails with an error that names the file. */
 struct client *client_new(const struct client_config *config, struct error *err);
 void client_free(struct client *client);
 
@@ -70,8 +72,8 @@ bool client_multi_run(struct client_multi *multi, int fd, int timeout_ms);
 /* From a signal handler or another thread. */
 void client_multi_wakeup(struct client_multi *multi);
 
-/* Interrupt a call in progress from another thread (for stopping): the call
- * returns UNAVAILABLE within a second. */
+/* Interrupt a call in progress from another thread or a signal handler (for
+ * stopping): the call, and every later one, returns UNAVAILABLE at once. */
 void client_cancel(struct client *client);
 
 /* Percent-encode one path segment; free() it. */
