@@ -33,7 +33,7 @@ static const char *const port_path_names[] = {
     [PATH_VF] = "vf",
     [PATH_VIRTIO] = "virtio",
 };
-NAMES_DEFINE(port_path, PATH_MAX);
+NAMES_DEFINE(port_path, PORT_PATH_MAX);
 
 static const char *const vm_lifecycle_names[] = {
     [LIFECYCLE_EXTERNAL] = "external",

@@ -38,7 +38,7 @@ enum guest_failover {
 const char *guest_failover_name(enum guest_failover failover);
 enum guest_failover guest_failover_parse(const char *name);
 
-enum port_path { PATH_VF, PATH_VIRTIO, PATH_MAX };
+enum port_path { PATH_VF, PATH_VIRTIO, PORT_PATH_MAX };
 const char *port_path_name(enum port_path path);
 enum port_path port_path_parse(const char *name);
 
