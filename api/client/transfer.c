@@ -33,9 +33,8 @@ static int check_server(const char *server, struct error *err)
     curl_url_cleanup(url);
     if (fine)
         return 0;
-    error_set_field(err, ERROR_INVALID, "server",
-                    "'%s' is not the address of a scheduler",
-                    server ? server : "");
+    error_fill(err, ERROR_INVALID, 0, "server",
+               "'%s' is not the address of a scheduler", server ? server : "");
     error_remedy(err, "give it as http://HOST:PORT or https://HOST:PORT");
     return -1;
 }
