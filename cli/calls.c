@@ -107,20 +107,19 @@ int cli_list(struct cli *cli, const char *path, const char *query,
     return 0;
 }
 
-char *cli_path(const char *prefix, ...)
+char *cli_path(const char *format, ...)
 {
     struct str path = {0};
-    str_add(&path, prefix);
     va_list args;
-    va_start(args, prefix);
-    const char *segment = NULL;
-    while ((segment = va_arg(args, const char *))) {
-        /* A segment that begins with '/' is ours and is taken as it is. */
-        auto_free char *escaped =
-            segment[0] == '/' ? mem_strdup(segment) : client_escape(segment);
-        str_printf(&path, "%s%s", segment[0] == '/' ? "" : "/", escaped);
+    va_start(args, format);
+    const char *at = format;
+    for (const char *hole = NULL; (hole = strstr(at, "{}")); at = hole + 2) {
+        auto_free char *escaped = client_escape(va_arg(args, const char *));
+        str_add_bytes(&path, at, (size_t)(hole - at));
+        str_add(&path, escaped);
     }
     va_end(args);
+    str_add(&path, at);
     return str_take(&path);
 }
 

@@ -85,8 +85,9 @@ int cli_list(struct cli *cli, const char *path, const char *query,
              json_t **items);
 /* Print a problem as cli_call does; returns its exit status. */
 int cli_problem(const struct error *err, const json_t *body);
-/* "PREFIX/segment/…" with each segment percent-encoded; NULL ends; free(). */
-char *cli_path(const char *prefix, ...) __attribute__((sentinel));
+/* "/v1/hosts/{}/pfs/{}" with each {} replaced by the next text,
+ * percent-encoded; free(). */
+char *cli_path(const char *format, ...);
 /* Print "error: …" to stderr; returns 1. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Ask "… [y/N]" unless --yes; without a terminal --yes is needed. */

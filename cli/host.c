@@ -44,7 +44,7 @@ static int run_list(struct cli *cli)
 
 static int run_show(struct cli *cli)
 {
-    auto_free char *path = cli_path("/v1/hosts", cli->arguments[0], NULL);
+    auto_free char *path = cli_path("/v1/hosts/{}", cli->arguments[0]);
     json_t *body = NULL;
     int status = cli_call(cli, "GET", path, NULL, &body);
     if (status == 0)
@@ -93,7 +93,7 @@ static int run_enroll(struct cli *cli)
 
 static int patch_host(struct cli *cli, const json_t *request)
 {
-    auto_free char *path = cli_path("/v1/hosts", cli->arguments[0], NULL);
+    auto_free char *path = cli_path("/v1/hosts/{}", cli->arguments[0]);
     json_t *body = NULL;
     int status = cli_call(cli, "PATCH", path, request, &body);
     if (status == 0)
@@ -187,7 +187,7 @@ static int run_delete(struct cli *cli)
         mem_printf("Forget host '%s' and its token?", cli->arguments[0]);
     if (!cli_confirm(cli, question))
         return 1;
-    auto_free char *path = cli_path("/v1/hosts", cli->arguments[0], NULL);
+    auto_free char *path = cli_path("/v1/hosts/{}", cli->arguments[0]);
     return cli_call(cli, "DELETE", path, NULL, NULL);
 }
 

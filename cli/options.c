@@ -90,12 +90,9 @@ static void print_help(const struct command *command)
     printf("\nExample:\n  %s\n", command->example);
 }
 
-static int usage_error(const char *format, const char *word, const char *hint)
+static int usage_error(const char *what, const char *word)
 {
-    fprintf(stderr, "error: ");
-    fprintf(stderr, format, word);
-    fprintf(stderr, "; see sriov-admin %s--help\n", hint);
-    return 1;
+    return cli_fail("%s '%s'; see sriov-admin --help", what, word);
 }
 
 static const struct command *find_command(const char *noun, const char *verb)
@@ -148,17 +145,17 @@ static int take_option(struct cli *cli, int argc, char **argv, int *at)
     size_t length = strcspn(word, "=");
     const struct option_spec *spec = find_option(cli->command, word, length);
     if (!spec || strncmp(short_name(argv[*at]), "--", 2) != 0)
-        return usage_error("unknown option '%s'", argv[*at], "");
+        return usage_error("unknown option", argv[*at]);
     if (cli->option_count == CLI_OPTIONS_MAX)
         return cli_fail("more than %d options", CLI_OPTIONS_MAX);
     const char *value = "";
     if (word[length] == '=') {
         if (!spec->value)
-            return usage_error("option '--%s' takes no value", spec->name, "");
+            return usage_error("no value is taken by option", spec->name);
         value = word + length + 1;
     } else if (spec->value) {
         if (*at + 1 >= argc)
-            return usage_error("option '--%s' needs a value", spec->name, "");
+            return usage_error("a value is needed by option", spec->name);
         value = argv[++*at];
     }
     size_t i = cli->option_count++;
@@ -230,13 +227,13 @@ static int take_words(struct cli *cli, int argc, char **argv, bool *done)
                 return 0;
             }
         } else if (cli->argument_count == cli->command->argument_max) {
-            return usage_error("unexpected word '%s'", argv[i], "");
+            return usage_error("unexpected word", argv[i]);
         } else {
             cli->arguments[cli->argument_count++] = argv[i];
         }
     }
     if (cli->argument_count < cli->command->argument_min)
-        return usage_error("missing argument: %s", cli->command->arguments, "");
+        return usage_error("missing argument", cli->command->arguments);
     return take_common(cli);
 }
 
@@ -255,7 +252,7 @@ int cli_parse(struct cli *cli, int argc, char **argv, bool *done)
         return argc > 1 ? 0 : 1;
     }
     if (!known_noun(noun))
-        return usage_error("unknown noun '%s'", noun, "");
+        return usage_error("unknown noun", noun);
     if (!*verb || strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) {
         const struct command *command = NULL;
         printf("sriov-admin %s:\n", noun);
@@ -267,7 +264,7 @@ int cli_parse(struct cli *cli, int argc, char **argv, bool *done)
     }
     cli->command = find_command(noun, verb);
     if (!cli->command)
-        return usage_error("unknown verb '%s'", verb, noun[0] ? "" : "");
+        return usage_error("unknown verb", verb);
     bool helped = false;
     int status = take_words(cli, argc, argv, &helped);
     *done = helped || status != 0;

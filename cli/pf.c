@@ -53,8 +53,8 @@ static int run_list(struct cli *cli)
 
 static int get_pf(struct cli *cli, json_t **body)
 {
-    auto_free char *path = cli_path("/v1/hosts", cli->arguments[0], "/pfs",
-                                    cli->arguments[1], NULL);
+    auto_free char *path =
+        cli_path("/v1/hosts/{}/pfs/{}", cli->arguments[0], cli->arguments[1]);
     return cli_call(cli, "GET", path, NULL, body);
 }
 
@@ -110,8 +110,8 @@ static int run_set(struct cli *cli)
         json_object_set_new(request, "allowed", json_boolean(allow));
     if (network)
         json_object_set_new(request, "physical_network", json_string(network));
-    auto_free char *path = cli_path("/v1/hosts", cli->arguments[0], "/pfs",
-                                    cli->arguments[1], NULL);
+    auto_free char *path =
+        cli_path("/v1/hosts/{}/pfs/{}", cli->arguments[0], cli->arguments[1]);
     json_t *body = NULL;
     int status = cli_call(cli, "PATCH", path, request, &body);
     if (status == 0)

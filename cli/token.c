@@ -46,7 +46,7 @@ static int run_delete(struct cli *cli)
         mem_printf("Delete the token '%s'?", cli->arguments[0]);
     if (!cli_confirm(cli, question))
         return 1;
-    auto_free char *path = cli_path("/v1/tokens", cli->arguments[0], NULL);
+    auto_free char *path = cli_path("/v1/tokens/{}", cli->arguments[0]);
     return cli_call(cli, "DELETE", path, NULL, NULL);
 }
 

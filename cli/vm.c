@@ -106,7 +106,7 @@ static int run_list(struct cli *cli)
 
 static int run_show(struct cli *cli)
 {
-    auto_free char *path = cli_path("/v1/vms", cli->arguments[0], NULL);
+    auto_free char *path = cli_path("/v1/vms/{}", cli->arguments[0]);
     json_t *body = NULL;
     int status = cli_call(cli, "GET", path, NULL, &body);
     if (status == 0)
@@ -217,7 +217,7 @@ static int run_create(struct cli *cli)
     json_decref(request);
     if (status == 0 && !dry && cli_option(cli, "wait")) {
         auto_free char *path = cli_path(
-            "/v1/vms", json_string_value(json_object_get(vm, "id")), NULL);
+            "/v1/vms/{}", json_string_value(json_object_get(vm, "id")));
         status = wait_applied(cli, path, seconds, &vm);
     }
     int printed = vm ? print_vm(cli, vm) : 0;
@@ -232,7 +232,7 @@ static int run_delete(struct cli *cli)
     uint64_t seconds = 0;
     if (wait_seconds(cli, &seconds))
         return 1;
-    auto_free char *path = cli_path("/v1/vms", cli->arguments[0], NULL);
+    auto_free char *path = cli_path("/v1/vms/{}", cli->arguments[0]);
     json_t *vm = NULL;
     int status = cli_call(cli, "GET", path, NULL, &vm);
     if (status == 0)
@@ -240,7 +240,7 @@ static int run_delete(struct cli *cli)
     if (status == 0 && cli_option(cli, "wait")) {
         /* By id: a name can be taken again at once. */
         auto_free char *by_id = cli_path(
-            "/v1/vms", json_string_value(json_object_get(vm, "id")), NULL);
+            "/v1/vms/{}", json_string_value(json_object_get(vm, "id")));
         status = wait_gone(cli, by_id, seconds);
     }
     json_decref(vm);
