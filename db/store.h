@@ -21,7 +21,7 @@
 /* One change. 'value' NULL = the entry goes. Memory stays the caller's. */
 struct store_change {
     const char *kind; /* "vm", "host", ...: at most 31 bytes of [a-z_] */
-    const void *key; /* 1 to 64 bytes, ordered by memcmp */
+    const void *key;  /* 1 to 64 bytes, ordered by memcmp */
     size_t key_length;
     const void *value; /* at most STORE_VALUE_MAX */
     size_t value_length;
@@ -29,8 +29,8 @@ struct store_change {
 #define STORE_VALUE_MAX (1u << 20)
 
 enum store_outcome {
-    STORE_DONE, /* durable: survives kill -9 and power loss */
-    STORE_FAILED, /* surely not there: nothing of the batch is stored */
+    STORE_DONE,    /* durable: survives kill -9 and power loss */
+    STORE_FAILED,  /* surely not there: nothing of the batch is stored */
     STORE_UNKNOWN, /* can't tell: ask store_revision() before going on */
 };
 
