@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent's handle on a simulated host: host_ops over the world, with faults
+ * from the hooks. Keeps nothing of its own but how far it has told events. */
+#include "agent/host/sim/world.h"
+
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/base/timestamp.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct backend {
+    struct host_backend base;
+    struct sim_host *host;
+    struct sim_hooks hooks;
+    uint64_t told; /* events up to this one have been told */
+    int event_fd;
+};
+
+static struct backend *backend_of(struct host_backend *host)
+{
+    return (struct backend *)(void *)host;
+}
+
+const char *sim_step_name(enum sim_step step)
+{
+    static const char *const names[] = {
+#define X(name, text) [SIM_STEP_##name] = text,
+        SIM_STEPS(X)
+#undef X
+    };
+    return step < SIM_STEP_MAX ? names[step] : "?";
+}
+
+/* What the fault hook says, after the tries that the kernel's callers make. */
+static int fault(struct backend *b, enum sim_step step, const struct pf_key *pf,
+                 uint16_t vf, uint32_t fields)
+{
+    int number = 0;
+    if (!b->hooks.fault)
+        return 0;
+    for (int i = 0; i < SIM_TRIES; i++) {
+        number = b->hooks.fault(b->hooks.context, step, pf, vf, fields);
+        if (number != EBUSY && number != EAGAIN)
+            break;
+    }
+    return number;
+}
+
+static int64_t now(struct backend *b)
+{
+    return b->hooks.now ? b->hooks.now(b->hooks.context) : timestamp_now();
+}
+
+/* ---- reading ----------------------------------------------------------------- */
+
+/* A VF's routing id: the PF's plus First VF Offset plus VF Stride times its
+ * index (drivers/pci/iov.c pci_iov_virtfn_devfn). Cards with stride 1 put the
+ * second port's VFs behind all of the first's. */
+static struct pci_address vf_address(const struct sim_pf *pf, uint16_t index)
+{
+    const struct sim_model *model = pf->model;
+    uint32_t port = pf->address.function;
+    uint32_t first = model->vf_offset;
+    if (model->vf_stride == 1 && port)
+        first += port * (model->total_vfs - 1u);
+    uint32_t id = ((uint32_t)pf->address.bus << 8) + port + first +
+                  (uint32_t)model->vf_stride * index;
+    return (struct pci_address){
+        .domain = pf->address.domain,
+        .bus = (uint8_t)(id >> 8),
+        .device = (uint8_t)((id >> 3) & 31),
+        .function = (uint8_t)(id & 7),
+    };
+}
+
+static void vf_fill(const struct sim_pf *from, uint16_t index, struct vf *to,
+                    int64_t at)
+{
+    const struct sim_vf *vf = &from->vfs[index];
+    to->index = index;
+    to->state = vf->external ? VF_EXTERNAL : VF_FREE;
+    to->has_address = true;
+    to->address = vf_address(from, index);
+    to->iommu_group = 100 + from->iommu_group * 128 + index;
+    to->driver = vf->external ? str_intern("vfio-pci") : from->model->vf_driver;
+    to->reason = vf->external ? vf->external : "";
+    if (!vf->external)
+        snprintf(to->netdev, sizeof to->netdev, "%.8sv%u", from->netdev, index);
+    to->observed_at = at;
+    sim_kernel_read(from, index, &to->policy);
+}
+
+static struct pf *pf_read(struct backend *b, const struct sim_pf *from)
+{
+    const struct sim_model *model = from->model;
+    int64_t at = now(b);
+    size_t count = 0;
+    for (uint16_t i = 0; i < from->vf_count; i++)
+        count += from->vfs[i].present;
+    struct pf *pf = pf_new(count);
+    pf->key = from->key;
+    pf->has_address = true;
+    pf->address = from->address;
+    memcpy(pf->netdev, from->netdev, sizeof pf->netdev);
+    pf->mac = from->mac;
+    pf->vendor_id = model->vendor_id;
+    pf->device_id = model->device_id;
+    pf->vendor_name = model->vendor_name;
+    pf->device_name = model->device_name;
+    pf->driver = model->driver;
+    pf->firmware = model->firmware;
+    pf->numa_node = from->numa_node;
+    pf->iommu_group = from->iommu_group;
+    pf->link_up = from->link_up;
+    pf->link_speed_mbps = from->link_up ? from->speed_mbps : -1;
+    pf->mtu = 1500;
+    pf->total_vfs = model->total_vfs;
+    pf->num_vfs = from->vf_count;
+    pf->eswitch_mode = model->eswitch_mode;
+    pf->management = from->management[0] != '\0';
+    memcpy(pf->management_reason, from->management,
+           sizeof pf->management_reason);
+    pf->capabilities = from->capabilities;
+    pf->observed_at = at;
+    for (uint16_t i = 0, n = 0; i < from->vf_count; i++)
+        if (from->vfs[i].present)
+            vf_fill(from, i, &pf->vfs[n++], at);
+    return pf;
+}
+
+static void networks_fill(const struct sim_host *host,
+                          struct inventory *inventory)
+{
+    for (size_t i = 0; i < host->networks; i++) {
+        struct network *network = &inventory->networks[i];
+        network->kind = SWITCH_LINUX_BRIDGE;
+        snprintf(network->device, sizeof network->device, "br-phys%zu", i);
+        snprintf(network->uplink, sizeof network->uplink, "eno%zu", i + 2);
+        network->mtu = 1500;
+    }
+}
+
+static struct inventory *sim_inventory(struct host_backend *base,
+                                       struct error *err)
+{
+    struct backend *b = backend_of(base);
+    struct sim_host *host = b->host;
+    struct pf *found[SIM_HOST_PFS_MAX];
+    const struct sim_pf *failed[SIM_HOST_PFS_MAX];
+    int why[SIM_HOST_PFS_MAX];
+    size_t found_count = 0, failed_count = 0;
+    int number = fault(b, SIM_STEP_INVENTORY, NULL, 0, 0);
+    if (number) {
+        error_fill_sys(err, number, "read the simulated host");
+        return NULL;
+    }
+    for (size_t i = 0; i < host->pf_count; i++) {
+        const struct sim_pf *pf = &host->pfs[i];
+        if (!pf->present)
+            continue;
+        number = fault(b, SIM_STEP_READ_PF, &pf->key, 0, 0);
+        if (number) {
+            failed[failed_count] = pf;
+            why[failed_count++] = number;
+            continue;
+        }
+        found[found_count++] = pf_read(b, pf);
+    }
+    struct inventory *inventory =
+        inventory_new(found_count, host->networks, failed_count);
+    inventory->machine_id = host->machine_id;
+    inventory->kernel = str_intern("6.1.0-sim");
+    inventory->vcpus = host->vcpus;
+    inventory->memory_mib = host->memory_mib;
+    networks_fill(host, inventory);
+    for (size_t i = 0; i < found_count; i++)
+        inventory->pfs[i] = found[i];
+    for (size_t i = 0; i < failed_count; i++) {
+        str_copy(inventory->unreadable[i].what, failed[i]->key.text);
+        str_copy(inventory->unreadable[i].why, strerror(why[i]));
+    }
+    return inventory;
+}
+
+static struct sim_pf *pf_find(struct backend *b, const struct pf_key *key,
+                              struct error *err)
+{
+    size_t number = sim_host_pf_find(b->host, key);
+    if (number == SIZE_MAX || !b->host->pfs[number].present) {
+        error_fill(err, ERROR_VANISHED, ENODEV, "", "PF %s is gone", key->text);
+        return NULL;
+    }
+    return &b->host->pfs[number];
+}
+
+static struct pf *sim_read_pf(struct host_backend *base,
+                              const struct pf_key *key, const struct pf *known,
+                              struct error *err)
+{
+    struct backend *b = backend_of(base);
+    (void)known; /* reading afresh costs nothing here */
+    const struct sim_pf *pf = pf_find(b, key, err);
+    if (!pf)
+        return NULL;
+    int number = fault(b, SIM_STEP_READ_PF, key, 0, 0);
+    if (number) {
+        error_fill_sys(err, number, "read PF %s", key->text);
+        return NULL;
+    }
+    return pf_read(b, pf);
+}
+
+/* The PF of a VF that is there, or NULL. */
+static struct sim_pf *vf_find(struct backend *b, const struct pf_key *key,
+                              uint16_t vf, struct error *err)
+{
+    struct sim_pf *pf = pf_find(b, key, err);
+    if (pf && (vf >= pf->vf_count || !pf->vfs[vf].present)) {
+        error_fill(err, ERROR_VANISHED, ENODEV, "", "VF %u of PF %s is gone",
+                   vf, key->text);
+        return NULL;
+    }
+    return pf;
+}
+
+static int sim_vf_read(struct host_backend *base, const struct pf_key *key,
+                       uint16_t vf, struct policy *policy, struct error *err)
+{
+    struct backend *b = backend_of(base);
+    const struct sim_pf *pf = vf_find(b, key, vf, err);
+    if (!pf)
+        return -1;
+    int number = fault(b, SIM_STEP_VF_READ, key, vf, 0);
+    if (number)
+        return error_set_sys(err, number, "read VF %u of PF %s", vf, key->text);
+    sim_kernel_read(pf, vf, policy);
+    return 0;
+}
+
+/* ---- writing ------------------------------------------------------------------- */
+
+static int refused(struct error *err, int number, enum policy_field field,
+                   const struct pf_key *key, uint16_t vf)
+{
+    const char *name = policy_field_name(field);
+    error_fill_sys(err, number, "set %s of VF %u of PF %s", name, vf,
+                   key->text);
+    if (err)
+        str_copy(err->field, name);
+    return -1;
+}
+
+static enum policy_field first_field(uint32_t fields)
+{
+    return (enum policy_field)__builtin_ctz(fields);
+}
+
+static int sim_vf_write(struct host_backend *base, const struct pf_key *key,
+                        uint16_t vf, const struct policy *policy,
+                        uint32_t fields, struct error *err)
+{
+    struct backend *b = backend_of(base);
+    for (int g = 0; g < SIM_GROUP_MAX; g++) {
+        enum sim_group group = (enum sim_group)g;
+        uint32_t asked = fields & sim_group_fields(group);
+        if (!asked)
+            continue;
+        /* The device can go between two messages. */
+        struct sim_pf *pf = vf_find(b, key, vf, err);
+        if (!pf)
+            return -1;
+        enum policy_field at_fault = first_field(asked);
+        int number = fault(b, SIM_STEP_VF_WRITE, key, vf, asked);
+        if (number)
+            return refused(err, number, at_fault, key, vf);
+        number = sim_kernel_write(pf, vf, group, policy, asked, &at_fault);
+        if (number)
+            return refused(err, number, at_fault, key, vf);
+        pf->vfs[vf].version = ++b->host->versions;
+        /* do_setlink: DO_SETLINK_NOTIFY after IFLA_VFINFO_LIST. */
+        sim_host_notify(b->host, pf);
+        number = fault(b, SIM_STEP_VF_WRITTEN, key, vf, asked);
+        if (number)
+            return refused(err, number, first_field(asked), key, vf);
+    }
+    return 0;
+}
+
+static int sim_vf_reset(struct host_backend *base, const struct pf_key *key,
+                        uint16_t vf, struct error *err)
+{
+    struct backend *b = backend_of(base);
+    struct sim_pf *pf = vf_find(b, key, vf, err);
+    if (!pf)
+        return -1;
+    if (!pf->model->flr)
+        return error_set(err, ERROR_UNSUPPORTED, "VF %u of PF %s has no reset",
+                         vf, key->text);
+    if (pf->vfs[vf].external)
+        return error_set_sys(err, EBUSY, "reset VF %u of PF %s", vf, key->text);
+    int number = fault(b, SIM_STEP_VF_RESET, key, vf, 0);
+    if (number)
+        return error_set_sys(err, number, "reset VF %u of PF %s", vf,
+                             key->text);
+    sim_kernel_bind(b->host, pf, vf);
+    sim_host_notify(b->host, pf);
+    return 0;
+}
+
+/* ---- events ----------------------------------------------------------------------- */
+
+static int sim_event_fd(struct host_backend *base)
+{
+    return backend_of(base)->event_fd;
+}
+
+static int sim_changes(struct host_backend *base, struct host_changes *out,
+                       struct error *err)
+{
+    struct backend *b = backend_of(base);
+    struct sim_host *host = b->host;
+    int number = fault(b, SIM_STEP_CHANGES, NULL, 0, 0);
+    if (number && number != ENOBUFS)
+        return error_set_sys(err, number, "read kernel events");
+    if (b->event_fd >= 0) {
+        uint64_t count = 0;
+        ssize_t ignored = read(b->event_fd, &count, sizeof count);
+        (void)ignored;
+    }
+    memset(out, 0, sizeof *out);
+    /* ENOBUFS: the socket's buffer ran over, netlink(7). */
+    out->everything = number == ENOBUFS || host->lost > b->told;
+    for (size_t i = 0; i < host->pf_count; i++)
+        if (host->pfs[i].changed > b->told)
+            out->pfs[out->pf_count++] = host->pfs[i].key;
+    b->told = host->events;
+    return 0;
+}
+
+static void sim_close(struct host_backend *base)
+{
+    if (!base)
+        return;
+    struct backend *b = backend_of(base);
+    if (b->event_fd >= 0) {
+        b->host->event_fd = -1;
+        close(b->event_fd);
+    }
+    free(b);
+}
+
+static const struct host_ops sim_ops = {
+    .inventory = sim_inventory,
+    .read_pf = sim_read_pf,
+    .vf_read = sim_vf_read,
+    .vf_write = sim_vf_write,
+    .vf_reset = sim_vf_reset,
+    .event_fd = sim_event_fd,
+    .changes = sim_changes,
+    .close = sim_close,
+};
+
+struct host_backend *host_sim_open(const struct host_sim_config *config,
+                                   struct error *err)
+{
+    int fd = -1;
+    if (config->with_event_fd) {
+        fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (fd < 0) {
+            error_fill_sys(err, errno, "make an event descriptor");
+            return NULL;
+        }
+        config->host->event_fd = fd;
+    }
+    struct backend *b = mem_new(struct backend);
+    b->base.ops = &sim_ops;
+    b->host = config->host;
+    b->hooks = config->hooks;
+    b->told = config->host->events;
+    b->event_fd = fd;
+    return &b->base;
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* NIC models: read once from the texts built into the program. A model that
+ * does not read is a fault of the build, so it ends the process. */
+#include "agent/host/sim/model.h"
+
+#include "agent/host/sim/sim.h"
+#include "common/base/json.h"
+#include "common/base/str.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MODELS_MAX 32
+static struct sim_model models[MODELS_MAX];
+static size_t model_count;
+static pthread_once_t models_once = PTHREAD_ONCE_INIT;
+
+static int errno_take(struct json_reader *reader, const char *name)
+{
+    static const struct {
+        const char *name;
+        int number;
+    } table[] = {
+        {"EOPNOTSUPP", EOPNOTSUPP}, {"EPROTONOSUPPORT", EPROTONOSUPPORT},
+        {"EINVAL", EINVAL},         {"ERANGE", ERANGE},
+        {"EPERM", EPERM},
+    };
+    const char *text = NULL;
+    if (!json_take_text(reader, name, false, &text))
+        return 0;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i].name, text) == 0)
+            return table[i].number;
+    json_reader_fail(reader, name, "unknown errno '%s'", text);
+    return 0;
+}
+
+static const char *text_take(struct json_reader *reader, const char *name)
+{
+    const char *text = "";
+    json_take_text(reader, name, true, &text);
+    return str_intern(text);
+}
+
+static bool bool_take(struct json_reader *reader, const char *name)
+{
+    bool value = false;
+    json_take_bool(reader, name, true, &value);
+    return value;
+}
+
+static uint32_t number_take(struct json_reader *reader, const char *name,
+                            uint32_t min, uint32_t max)
+{
+    uint64_t value = min;
+    json_take_u64(reader, name, true, min, max, &value);
+    return (uint32_t)value;
+}
+
+static uint16_t id_take(struct json_reader *reader, const char *name)
+{
+    uint64_t value = 0;
+    const char *text = text_take(reader, name);
+    if (!reader->failed && !str_to_u64(text, 16, UINT16_MAX, &value))
+        json_reader_fail(reader, name, "'%s' is no PCI id", text);
+    return (uint16_t)value;
+}
+
+/* Begin the object 'name' of 'parent'; each object must say its source. */
+static void section_begin(struct json_reader *section,
+                          struct json_reader *parent, const char *name)
+{
+    const json_t *value = NULL;
+    json_take_object(parent, name, true, &value);
+    json_reader_begin(section, value, name, parent->err);
+    if (parent->failed)
+        section->failed = true;
+    text_take(section, "source");
+}
+
+static void section_end(struct json_reader *section, struct json_reader *parent)
+{
+    if (json_reader_end(section, true, NULL) != 0)
+        parent->failed = true;
+}
+
+static void device_read(struct json_reader *top, struct sim_model *model)
+{
+    struct json_reader r;
+    section_begin(&r, top, "device");
+    model->vendor_id = id_take(&r, "vendor_id");
+    model->device_id = id_take(&r, "device_id");
+    model->vf_device_id = id_take(&r, "vf_device_id");
+    model->vendor_name = text_take(&r, "vendor_name");
+    model->device_name = text_take(&r, "device_name");
+    model->driver = text_take(&r, "driver");
+    model->vf_driver = text_take(&r, "vf_driver");
+    model->firmware = text_take(&r, "firmware");
+    int64_t speed = -1;
+    json_take_i64(&r, "link_speed_mbps", true, -1, 1000000, &speed);
+    model->link_speed_mbps = (int32_t)speed;
+    const char *mode = text_take(&r, "eswitch_mode");
+    if (strcmp(mode, "none") != 0)
+        model->eswitch_mode = (uint8_t)eswitch_mode_parse(mode);
+    section_end(&r, top);
+
+    section_begin(&r, top, "sriov");
+    model->total_vfs = (uint16_t)number_take(&r, "total_vfs", 1, PF_VFS_MAX);
+    model->num_vfs = (uint16_t)number_take(&r, "num_vfs", 1, model->total_vfs);
+    model->vf_offset = (uint16_t)number_take(&r, "vf_offset", 1, 1024);
+    model->vf_stride = (uint16_t)number_take(&r, "vf_stride", 1, 16);
+    section_end(&r, top);
+
+    section_begin(&r, top, "reset");
+    model->flr = bool_take(&r, "flr");
+    model->driver_mac = bool_take(&r, "driver_mac");
+    section_end(&r, top);
+}
+
+static void rate_read(struct json_reader *policy, struct sim_model *model)
+{
+    struct json_reader r;
+    section_begin(&r, policy, "rate");
+    model->rate_errno = errno_take(&r, "refused");
+    model->max_rate_errno = model->rate_errno;
+    model->min_rate_errno = errno_take(&r, "min");
+    model->rate_needs_link = bool_take(&r, "needs_link");
+    model->rate_lowest = number_take(&r, "lowest", 0, 100000);
+    model->rate_at_most_link = bool_take(&r, "at_most_link");
+    model->rate_only_speed_mbps =
+        number_take(&r, "only_speed_mbps", 0, 1000000);
+    model->rate_sum_of_min = bool_take(&r, "sum_of_min");
+    model->rate_lost_on_speed_change = bool_take(&r, "lost_on_speed_change");
+    section_end(&r, policy);
+}
+
+static void policy_read(struct json_reader *top, struct sim_model *model)
+{
+    struct json_reader policy, r;
+    const json_t *value = NULL;
+    json_take_object(top, "policy", true, &value);
+    json_reader_begin(&policy, value, "policy", top->err);
+
+    section_begin(&r, &policy, "mac");
+    model->mac_errno = errno_take(&r, "refused");
+    model->mac_zero_errno = errno_take(&r, "zero");
+    section_end(&r, &policy);
+
+    section_begin(&r, &policy, "vlan");
+    model->vlan_errno = errno_take(&r, "refused");
+    model->qos_errno = errno_take(&r, "qos");
+    model->ad_errno = errno_take(&r, "ad");
+    section_end(&r, &policy);
+
+    rate_read(&policy, model);
+
+    section_begin(&r, &policy, "spoofchk");
+    model->spoofchk_errno = errno_take(&r, "refused");
+    model->spoofchk_reported = bool_take(&r, "reported");
+    model->spoofchk_initial = bool_take(&r, "initial");
+    section_end(&r, &policy);
+
+    section_begin(&r, &policy, "trust");
+    model->trust_errno = errno_take(&r, "refused");
+    model->trust_reported = bool_take(&r, "reported");
+    section_end(&r, &policy);
+
+    section_begin(&r, &policy, "link_state");
+    model->link_state_errno = errno_take(&r, "refused");
+    model->link_state_kept = bool_take(&r, "kept");
+    section_end(&r, &policy);
+
+    section_end(&policy, top);
+    /* A driver that sets no MAC has none of the VF functions. */
+    model->reports = model->mac_errno == 0;
+}
+
+static void models_load(void)
+{
+    for (size_t i = 0; i < sim_model_file_count && i < MODELS_MAX; i++) {
+        const struct sim_model_file *file = &sim_model_files[i];
+        struct sim_model *model = &models[i];
+        struct error err = {0};
+        struct json_reader top;
+        auto_json json_t *value = json_parse(file->text, file->length, &err);
+        json_reader_begin(&top, value, "", &err);
+        model->name = text_take(&top, "name");
+        model->title = text_take(&top, "title");
+        device_read(&top, model);
+        policy_read(&top, model);
+        if (json_reader_end(&top, true, NULL) != 0 || err.code) {
+            fprintf(stderr, "<2>NIC model '%s': %s (field '%s')\n", file->name,
+                    err.msg, err.field);
+            abort();
+        }
+        model_count++;
+    }
+}
+
+const struct sim_model *sim_model_find(const char *name)
+{
+    pthread_once(&models_once, models_load);
+    for (size_t i = 0; i < model_count; i++)
+        if (strcmp(models[i].name, name) == 0)
+            return &models[i];
+    return NULL;
+}
+
+const struct sim_model *sim_model_at(size_t number)
+{
+    pthread_once(&models_once, models_load);
+    return number < model_count ? &models[number] : NULL;
+}
+
+const char *sim_model_name(const struct sim_model *model)
+{
+    return model->name;
+}
+
+static void capability(struct capabilities *out, enum policy_field field,
+                       int refused, uint32_t max)
+{
+    struct capability *to = &out->field[field];
+    to->source = CAPABILITY_SOURCE_PROBED;
+    to->support = refused ? CAPABILITY_UNSUPPORTED : CAPABILITY_SUPPORTED;
+    to->max = refused ? 0 : max;
+    to->note = "";
+    if (refused) {
+        char note[64];
+        snprintf(note, sizeof note, "%s when set", error_errno_name(refused));
+        to->note = str_intern(note);
+    }
+}
+
+static void not_told(struct capabilities *out, enum policy_field field,
+                     const char *note)
+{
+    out->field[field].support = CAPABILITY_UNSUPPORTED;
+    out->field[field].note = str_intern(note);
+}
+
+void sim_model_capabilities(const struct sim_model *model, bool link_up,
+                            int32_t speed_mbps, struct capabilities *out)
+{
+    uint32_t speed = speed_mbps > 0 ? (uint32_t)speed_mbps : 0;
+    memset(out, 0, sizeof *out);
+    capability(out, POLICY_MAC, model->mac_errno, 0);
+    capability(out, POLICY_VLAN, model->vlan_errno, POLICY_VLAN_MAX);
+    capability(out, POLICY_VLAN_QOS, model->qos_errno, POLICY_QOS_MAX);
+    capability(out, POLICY_VLAN_PROTO, model->ad_errno, 0);
+    capability(out, POLICY_MIN_TX_RATE_MBPS, model->min_rate_errno, speed);
+    capability(out, POLICY_MAX_TX_RATE_MBPS, model->max_rate_errno,
+               model->rate_at_most_link ? speed : 0);
+    capability(out, POLICY_SPOOFCHK, model->spoofchk_errno, 0);
+    capability(out, POLICY_TRUST, model->trust_errno, 0);
+    capability(out, POLICY_LINK_STATE, model->link_state_errno, 0);
+    struct capability *rate = &out->field[POLICY_MAX_TX_RATE_MBPS];
+    bool speed_fits = model->rate_only_speed_mbps == 0 ||
+                      model->rate_only_speed_mbps == speed;
+    if (rate->support == CAPABILITY_SUPPORTED && model->rate_needs_link &&
+        (!link_up || !speed_fits)) {
+        rate->support = CAPABILITY_CONDITIONAL;
+        rate->max = 0;
+        rate->note = str_intern("EINVAL while the link is down");
+    }
+    if (!model->spoofchk_errno && !model->spoofchk_reported)
+        not_told(out, POLICY_SPOOFCHK, "accepted, but never read back");
+    if (!model->trust_errno && !model->trust_reported)
+        not_told(out, POLICY_TRUST, "accepted, but never read back");
+    if (!model->link_state_errno && !model->link_state_kept)
+        not_told(out, POLICY_LINK_STATE, "accepted, but always reads auto");
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of a simulated host; private to agent/host/sim. */
+#pragma once
+
+#include "agent/host/sim/model.h"
+#include "agent/host/sim/sim.h"
+
+struct sim_vf {
+    bool present;
+    bool own_mac;         /* policy.mac was chosen by the VF's driver */
+    const char *external; /* interned reason, NULL = nobody else uses it */
+    struct policy policy; /* all fields, also those the driver never tells */
+    uint64_t version;
+};
+
+struct sim_pf {
+    const struct sim_model *model;
+    struct pf_key key;
+    struct pci_address address;
+    char netdev[NETDEV_NAME_SIZE];
+    struct mac mac;
+    int32_t numa_node, iommu_group;
+    bool present, link_up;
+    int32_t speed_mbps;               /* of the link, -1 = not told */
+    char management[NAME_SIZE];       /* "" = not a management PF */
+    struct capabilities capabilities; /* as probed at this link */
+    uint64_t changed;                 /* event number of the last change */
+    uint16_t vf_count;
+    struct sim_vf *vfs;
+};
+
+struct sim_host {
+    struct rng rng;
+    struct uuid machine_id, boot_id;
+    uint32_t vcpus;
+    uint64_t memory_mib;
+    size_t networks;
+    uint64_t events;   /* number of the newest event */
+    uint64_t lost;     /* events up to this one can't be told any more */
+    int event_fd;      /* of the open backend that has one, else -1 */
+    uint64_t versions; /* source of vf.version, so that none comes twice */
+    size_t pf_count;
+    struct sim_pf pfs[SIM_HOST_PFS_MAX];
+};
+
+/* A kernel message about the PF; wakes the event descriptor. */
+void sim_host_notify(struct sim_host *host, struct sim_pf *pf);
+
+/* One group of fields as a driver's function takes it: 0 or the errno, then
+ * nothing changed and *at fault is the field to name. */
+enum sim_group {
+    SIM_GROUP_MAC,
+    SIM_GROUP_VLAN,
+    SIM_GROUP_RATE,
+    SIM_GROUP_SPOOFCHK,
+    SIM_GROUP_TRUST,
+    SIM_GROUP_LINK_STATE,
+    SIM_GROUP_MAX
+};
+uint32_t sim_group_fields(enum sim_group group);
+int sim_kernel_write(struct sim_pf *pf, uint16_t vf, enum sim_group group,
+                     const struct policy *policy, uint32_t fields,
+                     enum policy_field *at_fault);
+/* What ndo_get_vf_config gives: the fields that the driver reports. */
+void sim_kernel_read(const struct sim_pf *pf, uint16_t vf,
+                     struct policy *policy);
+/* The VF's device begins anew (reset): its driver binds and takes a MAC if it
+ * has none. */
+void sim_kernel_bind(struct sim_host *host, struct sim_pf *pf, uint16_t vf);
+/* The PF driver makes the VF: everything at its default. */
+void sim_kernel_create(struct sim_host *host, struct sim_pf *pf, uint16_t vf);
