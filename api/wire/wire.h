@@ -24,6 +24,11 @@ json_t *wire_policy(const struct policy *policy); /* the set fields only */
 /* Range and consistency are checked (policy_check). 'path' prefixes fields. */
 int wire_policy_read(const json_t *value, const char *path, bool strict,
                      struct policy *out, struct error *err);
+/* What a kernel told, in a state file or report: every value that the struct
+ * holds, unchecked (another program may have set VLAN 4095); unknown members
+ * are ignored. */
+int wire_readback_read(const json_t *value, const char *path,
+                       struct policy *out, struct error *err);
 /* {"vlan": {"support": "supported", "source": "probed", "max": 4094,
  *  "note": ""}, …} for every field. */
 json_t *wire_capabilities(const struct capabilities *capabilities);
@@ -38,17 +43,31 @@ struct pf *wire_pf_read(const json_t *value, struct error *err);
 struct inventory *wire_inventory_read(const json_t *value, struct error *err);
 json_t *wire_network(const struct network *network);
 
-/* ---- VMs and hosts, as stored (every member) -------------------------------- */
+/* ---- VMs and hosts ----------------------------------------------------------
+ * wire_X is what clients get (DESIGN.md section 6; handlers add what they know
+ * more, such as conditions): no secrets, times to the millisecond.
+ * wire_X_record is what the store keeps: every member, also hashes and the
+ * idempotency key, times exact. wire_X_read takes either; from a record it
+ * gives back an equal object. */
 json_t *wire_claim(const struct claim *claim);
 json_t *wire_vm(const struct vm *vm);
+json_t *wire_vm_record(const struct vm *vm);
 struct vm *wire_vm_read(const json_t *value, struct error *err);
+/* A port's "require" {"vendor_id", "device_id", "capabilities": [field …]};
+ * absent ids give 0, absent capabilities no bits. */
+int wire_require_read(const json_t *value, const char *path, bool strict,
+                      uint16_t *vendor_id, uint16_t *device_id,
+                      uint32_t *capabilities, struct error *err);
 json_t *wire_host(const struct host *host);
+json_t *wire_host_record(const struct host *host);
 struct host *wire_host_read(const json_t *value, struct error *err);
 json_t *wire_token(const struct token *token);
+json_t *wire_token_record(const struct token *token);
 struct token *wire_token_read(const json_t *value, struct error *err);
-json_t *wire_cluster(const struct cluster *cluster);
+json_t *wire_cluster(const struct cluster *cluster); /* also its record */
 struct cluster *wire_cluster_read(const json_t *value, struct error *err);
 json_t *wire_event(const struct event *event);
+json_t *wire_event_record(const struct event *event);
 struct event *wire_event_read(const json_t *value, struct error *err);
 json_t *wire_condition(const struct condition *condition);
 

@@ -44,13 +44,14 @@ static void scan_number(struct scan *scan)
 {
     const char *start = scan->text + scan->at;
     size_t size = 0, left = scan->length - scan->at;
+    bool whole = true;
     while (size < left && start[size] && strchr("0123456789+-.eE", start[size]))
-        size++;
+        whole = !strchr(".eE", start[size++]) && whole;
     scan->at += size - 1; /* the loop in scan_text() steps on */
+    if (!whole || size <= INTEGER_SIZE_SAFE)
+        return;
     char number[24] = ""; /* cut off, it is above 2^63 all the same */
     memcpy(number, start, size < sizeof number ? size : sizeof number - 1);
-    if (size <= INTEGER_SIZE_SAFE || strpbrk(number, ".eE"))
-        return;
     errno = 0;
     (void)strtoll(number, NULL, 10);
     if (!errno)

@@ -10,6 +10,9 @@
 #include "common/base/mem.h"
 #include "common/model/vm.h"
 
+/* Ports in one document: as many as a host can have VFs. */
+#define DOCUMENT_PORTS_MAX (HOST_PFS_MAX * PF_VFS_MAX)
+
 struct desired_port {
     struct uuid id, vm;
     bool absent; /* the tombstone: clean up and report it absent */

@@ -121,6 +121,11 @@ struct vm {
 };
 struct vm *vm_new(size_t port_count);
 struct vm *vm_dup(const struct vm *vm);
+static inline void vm_put_p(struct vm **vm)
+{
+    ref_put(*vm);
+}
+#define auto_vm __attribute__((cleanup(vm_put_p)))
 
 /* One line of 'conditions[]', as Kubernetes shapes them. */
 #define CONDITION_STATUSES(X) X(UNKNOWN, "Unknown") X(TRUE, "True") X(FALSE, "False")
@@ -176,6 +181,11 @@ struct host {
 struct host *host_new(size_t label_count, size_t pf_setting_count,
                       size_t mapping_count);
 struct host *host_dup(const struct host *host);
+static inline void host_put_p(struct host **host)
+{
+    ref_put(*host);
+}
+#define auto_host __attribute__((cleanup(host_put_p)))
 const struct pf_setting *host_pf_setting(const struct host *host,
                                          const struct pf_key *key);
 
@@ -207,6 +217,11 @@ struct token {
     int64_t created_at;
 };
 struct token *token_new(void);
+static inline void token_put_p(struct token **token)
+{
+    ref_put(*token);
+}
+#define auto_token __attribute__((cleanup(token_put_p)))
 
 /* The singleton of a data folder. */
 struct cluster {
@@ -215,6 +230,11 @@ struct cluster {
     uint64_t epoch; /* rises durably at each scheduler start */
 };
 struct cluster *cluster_new(void);
+static inline void cluster_put_p(struct cluster **cluster)
+{
+    ref_put(*cluster);
+}
+#define auto_cluster __attribute__((cleanup(cluster_put_p)))
 
 /* What happened. Kept in order of 'sequence', the newest EVENTS_KEPT. */
 #define EVENTS_KEPT 10000
@@ -231,3 +251,8 @@ struct event {
     char request_id[40];
 };
 struct event *event_new(void);
+static inline void event_put_p(struct event **event)
+{
+    ref_put(*event);
+}
+#define auto_event __attribute__((cleanup(event_put_p)))

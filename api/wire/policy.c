@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Policies and capability records as JSON: see wire.h. Two readers of a
+ * policy: one for what somebody asks for (checked), one for what a kernel
+ * told (anything that the struct holds: another program may have set it). */
+#include "api/wire/value.h"
+
+static json_t *field_value(const struct policy *policy, enum policy_field field)
+{
+    switch (field) {
+    case POLICY_VLAN:
+        return wire_number(policy->vlan);
+    case POLICY_VLAN_QOS:
+        return wire_number(policy->vlan_qos);
+    case POLICY_MIN_TX_RATE_MBPS:
+        return wire_number(policy->min_tx_rate_mbps);
+    case POLICY_MAX_TX_RATE_MBPS:
+        return wire_number(policy->max_tx_rate_mbps);
+    case POLICY_MAC:
+    case POLICY_VLAN_PROTO:
+    case POLICY_SPOOFCHK:
+    case POLICY_TRUST:
+    case POLICY_LINK_STATE:
+    case POLICY_FIELD_MAX:
+        break;
+    }
+    char text[POLICY_VALUE_SIZE];
+    return json_string(policy_value_text(policy, field, text));
+}
+
+json_t *wire_policy(const struct policy *policy)
+{
+    json_t *object = json_object();
+    for (int i = 0; i < POLICY_FIELD_MAX; i++) {
+        enum policy_field field = (enum policy_field)i;
+        if (policy_has(policy, field))
+            wire_set(object, policy_field_name(field),
+                     field_value(policy, field));
+    }
+    return object;
+}
+
+/* The greatest numbers that a reader lets through. */
+struct limits {
+    uint32_t vlan, vlan_qos, rate;
+};
+static const struct limits asked_limits = {POLICY_VLAN_MAX, POLICY_QOS_MAX,
+                                           POLICY_RATE_MAX_MBPS};
+static const struct limits readback_limits = {UINT16_MAX, UINT8_MAX,
+                                              UINT32_MAX};
+
+static void take_field(struct json_reader *reader, enum policy_field field,
+                       const struct limits *limits, struct policy *out)
+{
+    const char *name = policy_field_name(field);
+    uint64_t number = 0;
+    bool taken = false;
+    switch (field) {
+    case POLICY_MAC:
+        taken = wire_take_mac(reader, name, false, &out->mac);
+        break;
+    case POLICY_VLAN: {
+        uint32_t max = limits->vlan;
+        /* Let 4095 through to policy_check(), which knows why not. */
+        if (json_integer_value(json_object_get(reader->object, name)) == 4095 &&
+            max < 4095)
+            max = 4095;
+        taken = json_take_u64(reader, name, false, 0, max, &number);
+        out->vlan = (uint16_t)number;
+        break;
+    }
+    case POLICY_VLAN_QOS:
+        taken = json_take_u64(reader, name, false, 0, limits->vlan_qos,
+                              &number);
+        out->vlan_qos = (uint8_t)number;
+        break;
+    case POLICY_VLAN_PROTO:
+        taken = wire_take_enum(reader, name, false, vlan_proto, VLAN_PROTO_MAX,
+                               &out->vlan_proto);
+        break;
+    case POLICY_MIN_TX_RATE_MBPS:
+        taken = json_take_u64(reader, name, false, 0, limits->rate, &number);
+        out->min_tx_rate_mbps = (uint32_t)number;
+        break;
+    case POLICY_MAX_TX_RATE_MBPS:
+        taken = json_take_u64(reader, name, false, 0, limits->rate, &number);
+        out->max_tx_rate_mbps = (uint32_t)number;
+        break;
+    case POLICY_SPOOFCHK:
+        taken = wire_take_on_off(reader, name, &out->spoofchk);
+        break;
+    case POLICY_TRUST:
+        taken = wire_take_on_off(reader, name, &out->trust);
+        break;
+    case POLICY_LINK_STATE:
+        taken = wire_take_enum(reader, name, false, link_state, LINK_STATE_MAX,
+                               &out->link_state);
+        break;
+    case POLICY_FIELD_MAX:
+        break;
+    }
+    if (taken)
+        out->set |= POLICY_BIT(field);
+}
+
+static int read_policy(const json_t *value, const char *path, bool strict,
+                       const struct limits *limits, size_t *unknown,
+                       struct policy *out, struct error *err)
+{
+    struct json_reader reader;
+    struct policy policy = {0};
+    json_reader_begin(&reader, value, path, err);
+    for (int i = 0; i < POLICY_FIELD_MAX; i++)
+        take_field(&reader, (enum policy_field)i, limits, &policy);
+    if (json_reader_end(&reader, strict, unknown))
+        return -1;
+    *out = policy;
+    return 0;
+}
+
+int wire_policy_read(const json_t *value, const char *path, bool strict,
+                     struct policy *out, struct error *err)
+{
+    struct policy policy;
+    if (read_policy(value, path, strict, &asked_limits, NULL, &policy, err))
+        return -1;
+    if (policy_check(&policy, err)) {
+        error_prefix_field(err, path);
+        return -1;
+    }
+    *out = policy;
+    return 0;
+}
+
+int wire_read_readback(const json_t *value, const char *path, size_t *unknown,
+                       struct policy *out, struct error *err)
+{
+    return read_policy(value, path, false, &readback_limits, unknown, out, err);
+}
+
+int wire_readback_read(const json_t *value, const char *path,
+                       struct policy *out, struct error *err)
+{
+    return wire_read_readback(value, path, NULL, out, err);
+}
+
+json_t *wire_capabilities(const struct capabilities *capabilities)
+{
+    json_t *object = json_object();
+    for (int i = 0; i < POLICY_FIELD_MAX; i++) {
+        const struct capability *capability = &capabilities->field[i];
+        json_t *item = json_object();
+        wire_set(item, "support",
+                 wire_text(capability_support_name(
+                     (enum capability_support)capability->support)));
+        wire_set(item, "source",
+                 wire_text(capability_source_name(
+                     (enum capability_source)capability->source)));
+        wire_set(item, "max",
+                 capability->max ? wire_number(capability->max) : json_null());
+        wire_set(item, "note", wire_text(capability->note));
+        wire_set(object, policy_field_name((enum policy_field)i), item);
+    }
+    return object;
+}
+
+static int read_capability(const json_t *value, const char *path,
+                           size_t *unknown, struct capability *out,
+                           struct error *err)
+{
+    struct json_reader reader;
+    json_reader_begin(&reader, value, path, err);
+    wire_take_enum(&reader, "support", true, capability_support,
+                   CAPABILITY_SUPPORT_MAX, &out->support);
+    wire_take_enum(&reader, "source", false, capability_source,
+                   CAPABILITY_SOURCE_MAX, &out->source);
+    wire_take_uint(&reader, "max", false, UINT32_MAX, out->max);
+    wire_take_interned(&reader, "note", &out->note);
+    return json_reader_end(&reader, false, unknown);
+}
+
+int wire_read_capabilities(const json_t *value, const char *path,
+                           size_t *unknown, struct capabilities *out,
+                           struct error *err)
+{
+    struct json_reader reader;
+    struct capabilities capabilities = {0};
+    json_reader_begin(&reader, value, path, err);
+    for (int i = 0; i < POLICY_FIELD_MAX; i++) {
+        const char *name = policy_field_name((enum policy_field)i);
+        capabilities.field[i].note = "";
+        const json_t *item;
+        char inner[WIRE_PATH_SIZE];
+        if (json_take_object(&reader, name, false, &item) &&
+            read_capability(item, wire_path(inner, path, name), unknown,
+                            &capabilities.field[i], err))
+            return -1;
+    }
+    if (json_reader_end(&reader, false, unknown))
+        return -1;
+    *out = capabilities;
+    return 0;
+}
+
+int wire_capabilities_read(const json_t *value, struct capabilities *out,
+                           struct error *err)
+{
+    return wire_read_capabilities(value, "", NULL, out, err);
+}
