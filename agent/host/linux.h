@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The real host's own state, shared by linux.c and the files of its ops. */
+#pragma once
+
+#include "agent/host/events.h"
+#include "agent/host/host_ops.h"
+#include "agent/host/management.h"
+#include "agent/host/scan.h"
+
+struct linux_host {
+    struct host_backend backend; /* first: the ops get its address */
+    struct sysfs sysfs;
+    struct nl_port *route; /* NULL for a copied tree */
+    struct devlink *devlink; /* NULL: not there */
+    struct pci_ids *ids;
+    struct management management; /* of the last whole reading */
+    struct events *events; /* NULL for a copied tree */
+};
+
+/* vf_write.c */
+int linux_vf_read(struct host_backend *backend, const struct pf_key *pf,
+                  uint16_t vf_index, struct policy *policy, struct error *err);
+int linux_vf_write(struct host_backend *backend, const struct pf_key *pf,
+                   uint16_t vf_index, const struct policy *policy,
+                   uint32_t fields, struct error *err);
+/* vf_reset.c */
+int linux_vf_reset(struct host_backend *backend, const struct pf_key *pf,
+                   uint16_t vf_index, struct error *err);
