@@ -19,6 +19,7 @@ struct backend {
     struct sim_hooks hooks;
     uint64_t told; /* events up to this one have been told */
     int event_fd;
+    bool probed;
 };
 
 static struct backend *backend_of(struct host_backend *host)
@@ -125,7 +126,10 @@ static struct pf *pf_read(struct backend *b, const struct sim_pf *from)
     pf->management = from->management[0] != '\0';
     memcpy(pf->management_reason, from->management,
            sizeof pf->management_reason);
-    pf->capabilities = from->capabilities;
+    if (b->probed)
+        pf->capabilities = from->capabilities;
+    else
+        sim_model_sentinels(model, &pf->capabilities);
     pf->observed_at = at;
     for (uint16_t i = 0, n = 0; i < from->vf_count; i++)
         if (from->vfs[i].present)
@@ -342,6 +346,12 @@ static int sim_changes(struct host_backend *base, struct host_changes *out,
     return 0;
 }
 
+bool host_sim_has_changes(const struct host_backend *base)
+{
+    const struct backend *b = (const struct backend *)(const void *)base;
+    return b->host->events > b->told;
+}
+
 static void sim_close(struct host_backend *base)
 {
     if (!base)
@@ -383,5 +393,6 @@ struct host_backend *host_sim_open(const struct host_sim_config *config,
     b->hooks = config->hooks;
     b->told = config->host->events;
     b->event_fd = fd;
+    b->probed = config->probed;
     return &b->base;
 }

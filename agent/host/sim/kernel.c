@@ -143,6 +143,7 @@ int sim_kernel_write(struct sim_pf *pf, uint16_t vf, enum sim_group group,
     if (group == SIM_GROUP_MAC)
         to->own_mac = false;
     to->policy = want;
+    to->fresh = false;
     return 0;
 }
 
@@ -178,7 +179,7 @@ void sim_kernel_bind(struct sim_host *host, struct sim_pf *pf, uint16_t vf)
 void sim_kernel_create(struct sim_host *host, struct sim_pf *pf, uint16_t vf)
 {
     struct sim_vf *to = &pf->vfs[vf];
-    *to = (struct sim_vf){.present = true};
+    *to = (struct sim_vf){.present = true, .fresh = true};
     to->policy = policy_clean();
     to->policy.set = POLICY_ALL;
     to->policy.spoofchk = pf->model->spoofchk_initial;

@@ -177,6 +177,35 @@ static void policy_read(struct json_reader *top, struct sim_model *model)
     model->reports = model->mac_errno == 0;
 }
 
+static void not_told(struct capabilities *out, enum policy_field field,
+                     const char *note)
+{
+    out->field[field].support = CAPABILITY_UNSUPPORTED;
+    out->field[field].source = CAPABILITY_SOURCE_PROBED;
+    out->field[field].note = str_intern(note);
+}
+
+static void sentinels_make(struct sim_model *model)
+{
+    struct capabilities *out = &model->sentinels;
+    for (int f = 0; f < POLICY_FIELD_MAX; f++) {
+        out->field[f].note = "";
+        if (!model->reports)
+            not_told(out, (enum policy_field)f,
+                     "the driver reports no VF policy");
+    }
+    if (model->reports && !model->spoofchk_reported)
+        not_told(out, POLICY_SPOOFCHK, "the driver does not report it");
+    if (model->reports && !model->trust_reported)
+        not_told(out, POLICY_TRUST, "the driver does not report it");
+}
+
+void sim_model_sentinels(const struct sim_model *model,
+                         struct capabilities *out)
+{
+    *out = model->sentinels;
+}
+
 static void models_load(void)
 {
     for (size_t i = 0; i < sim_model_file_count && i < MODELS_MAX; i++) {
@@ -195,6 +224,7 @@ static void models_load(void)
                     err.msg, err.field);
             abort();
         }
+        sentinels_make(model);
         model_count++;
     }
 }
@@ -232,13 +262,6 @@ static void capability(struct capabilities *out, enum policy_field field,
         snprintf(note, sizeof note, "%s when set", error_errno_name(refused));
         to->note = str_intern(note);
     }
-}
-
-static void not_told(struct capabilities *out, enum policy_field field,
-                     const char *note)
-{
-    out->field[field].support = CAPABILITY_UNSUPPORTED;
-    out->field[field].note = str_intern(note);
 }
 
 void sim_model_capabilities(const struct sim_model *model, bool link_up,

@@ -30,12 +30,17 @@ struct sim_model {
     uint32_t rate_only_speed_mbps; /* link speed without which rates fail */
     int spoofchk_errno, trust_errno, link_state_errno;
     bool spoofchk_reported, spoofchk_initial, trust_reported;
-    bool link_state_kept; /* else accepted, and reads auto */
+    bool link_state_kept;          /* else accepted, and reads auto */
+    struct capabilities sentinels; /* see sim_model_sentinels */
 };
 
 /* The capability record that a prober finds on a PF of this model now. */
 void sim_model_capabilities(const struct sim_model *model, bool link_up,
                             int32_t speed_mbps, struct capabilities *out);
+
+/* What reading alone proves: the fields that the driver never reports. */
+void sim_model_sentinels(const struct sim_model *model,
+                         struct capabilities *out);
 
 /* Made by the build from agent/host/sim/models (models.cmake). */
 struct sim_model_file {

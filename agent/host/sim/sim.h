@@ -102,7 +102,9 @@ bool sim_host_vf_policy(const struct sim_host *host, size_t pf, uint16_t vf,
 bool sim_host_vf_clean(const struct sim_host *host, size_t pf, uint16_t vf);
 /* The MAC was chosen by the VF's driver, not set through the PF. */
 bool sim_host_vf_own_mac(const struct sim_host *host, size_t pf, uint16_t vf);
-/* How many times the VF's policy was written or its life began anew. */
+/* As its driver made it: nobody has written its policy since. */
+bool sim_host_vf_fresh(const struct sim_host *host, size_t pf, uint16_t vf);
+/* A number that changes whenever what the functions above tell may change. */
 uint64_t sim_host_vf_version(const struct sim_host *host, size_t pf,
                              uint16_t vf);
 
@@ -142,11 +144,17 @@ struct host_sim_config {
     struct sim_host *host; /* borrowed, must outlive the backend */
     struct sim_hooks hooks;
     bool with_event_fd; /* else event_fd() is -1; changes() works in any case */
+    bool probed; /* tell the model's whole capability record; else only what
+                    reading proves, as on a real host: an agent probes */
 };
 /* A handle on the host; what changed before is not told, read the inventory
  * first. NULL on failure (no descriptor). */
 struct host_backend *host_sim_open(const struct host_sim_config *config,
                                    struct error *err);
+
+/* Is there something for changes() to tell? What poll() says of the event
+ * descriptor, for those who have none. */
+bool host_sim_has_changes(const struct host_backend *backend);
 
 /* ---- the mix of a fleet ------------------------------------------------------------ */
 

@@ -170,6 +170,9 @@ void sim_host_pf_set_present(struct sim_host *host, size_t pf, bool present)
     to->present = present;
     if (present)
         pf_renew(host, to);
+    else
+        for (uint16_t i = 0; i < to->vf_count; i++)
+            to->vfs[i].version = ++host->versions;
     sim_host_notify(host, to);
 }
 
@@ -221,6 +224,7 @@ void sim_host_vf_set_present(struct sim_host *host, size_t pf, uint16_t vf,
         sim_kernel_bind(host, to, vf);
     else
         to->vfs[vf].external = NULL;
+    to->vfs[vf].version = ++host->versions;
     sim_host_notify(host, to);
 }
 
@@ -228,6 +232,7 @@ void sim_host_vf_set_external(struct sim_host *host, size_t pf, uint16_t vf,
                               const char *why)
 {
     host->pfs[pf].vfs[vf].external = why ? str_intern(why) : NULL;
+    host->pfs[pf].vfs[vf].version = ++host->versions;
     sim_host_notify(host, &host->pfs[pf]);
 }
 
@@ -282,6 +287,11 @@ bool sim_host_vf_clean(const struct sim_host *host, size_t pf, uint16_t vf)
 bool sim_host_vf_own_mac(const struct sim_host *host, size_t pf, uint16_t vf)
 {
     return host->pfs[pf].vfs[vf].own_mac;
+}
+
+bool sim_host_vf_fresh(const struct sim_host *host, size_t pf, uint16_t vf)
+{
+    return host->pfs[pf].vfs[vf].fresh;
 }
 
 uint64_t sim_host_vf_version(const struct sim_host *host, size_t pf,

@@ -8,6 +8,7 @@
 struct sim_vf {
     bool present;
     bool own_mac;         /* policy.mac was chosen by the VF's driver */
+    bool fresh;           /* nobody has written the policy since it was made */
     const char *external; /* interned reason, NULL = nobody else uses it */
     struct policy policy; /* all fields, also those the driver never tells */
     uint64_t version;

@@ -48,6 +48,7 @@ static void setup(void)
         .host = world,
         .hooks = {.context = &fault_step, .fault = fault},
         .with_event_fd = true,
+        .probed = true,
     };
     host = host_sim_open(&backend, &err);
     ck_assert_ptr_nonnull(host);
