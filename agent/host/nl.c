@@ -78,6 +78,12 @@ static ssize_t receive(struct nl_port *port)
     return length;
 }
 
+/* What follows the header; NLMSG_DATA() would drop the const. */
+static const char *payload_of(const struct nlmsghdr *header)
+{
+    return (const char *)header + NLMSG_HDRLEN;
+}
+
 /* The kernel's own words about a refusal, "" if it has none. */
 static const char *kernel_reason(const struct nlmsghdr *header,
                                  const struct nlmsgerr *refusal)
@@ -93,8 +99,7 @@ static const char *kernel_reason(const struct nlmsghdr *header,
     size_t payload = header->nlmsg_len - NLMSG_HDRLEN;
     if (skip > payload)
         return "";
-    const struct nlattr *attr =
-        (const void *)((const char *)NLMSG_DATA(header) + skip);
+    const struct nlattr *attr = (const void *)(payload_of(header) + skip);
     attr = nla_find(attr, (int)(payload - skip), NLMSGERR_ATTR_MSG);
     if (!attr || nla_len(attr) < 1)
         return "";
@@ -107,7 +112,7 @@ static int refusal(const struct nlmsghdr *header, const char *what,
 {
     if (header->nlmsg_len < NLMSG_LENGTH(sizeof(struct nlmsgerr)))
         return error_set_sys(err, EBADMSG, "%s", what);
-    const struct nlmsgerr *body = NLMSG_DATA(header);
+    const struct nlmsgerr *body = (const void *)payload_of(header);
     if (body->error == 0)
         return 0;
     const char *reason = kernel_reason(header, body);
@@ -124,7 +129,7 @@ static int end_of_dump(const struct nlmsghdr *header, const char *what,
 {
     int result = 0;
     if (header->nlmsg_len >= NLMSG_LENGTH(sizeof result))
-        memcpy(&result, NLMSG_DATA(header), sizeof result);
+        memcpy(&result, payload_of(header), sizeof result);
     return result < 0 ? error_set_sys(err, -result, "%s", what) : 0;
 }
 

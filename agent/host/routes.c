@@ -34,7 +34,7 @@ static void tell(struct routes *routes, int index, bool is_default)
 static void tell_hops(struct routes *routes, struct nlattr *multipath,
                       bool is_default)
 {
-    const struct rtnexthop *hop = nla_data(multipath);
+    struct rtnexthop *hop = nla_data(multipath);
     int left = nla_len(multipath);
     while (left >= (int)sizeof *hop && hop->rtnh_len >= sizeof *hop &&
            hop->rtnh_len <= left) {

@@ -256,9 +256,6 @@ int linux_vf_read(struct host_backend *backend, const struct pf_key *pf,
     if (vf_index >= told.count)
         return error_set(err, ERROR_VANISHED, "PF %s has no VF %u", pf->text,
                          vf_index);
-    if (vf_index >= told.size || !told.policies[vf_index].set)
-        return error_set(err, ERROR_UNSUPPORTED,
-                         "the driver of PF %s reports no VF policy", pf->text);
     *policy = told.policies[vf_index];
     return 0;
 }
