@@ -34,20 +34,20 @@ enum http_method {
 
 struct http_route {
     enum http_method method;
-    const char *path; /* "/v1/hosts/{host}/pfs/{pf}": at most 4 parameters */
-    enum role role; /* the least role; ROLE_NONE = anybody, no token needed;
+    const char *path;  /* "/v1/hosts/{host}/pfs/{pf}": at most 4 parameters */
+    enum role role;    /* the least role; ROLE_NONE = anybody, no token needed;
                        ROLE_AGENT = agents (and nobody else) */
     const char *query; /* allowed parameters, "limit marker", "" = none */
-    size_t body_max; /* 0 = no body is taken */
+    size_t body_max;   /* 0 = no body is taken */
     void (*handle)(void *context, struct http_request *request);
 };
 
 struct http_config {
-    const char *listen; /* "127.0.0.1:8470", "[::1]:0" */
-    bool insecure_listen; /* allow plain HTTP off loopback */
-    unsigned threads; /* 1 to 64 */
+    const char *listen;       /* "127.0.0.1:8470", "[::1]:0" */
+    bool insecure_listen;     /* allow plain HTTP off loopback */
+    unsigned threads;         /* 1 to 64 */
     unsigned connections_max; /* in all; shared out among the threads */
-    unsigned idle_timeout_s; /* connections with no progress are closed */
+    unsigned idle_timeout_s;  /* connections with no progress are closed */
     unsigned header_max; /* bytes per connection for request line + headers */
     const struct http_route *routes;
     size_t route_count;

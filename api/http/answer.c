@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers: what handlers give, and problem documents. Every answer carries the
+ * request's id; answers of the interface are not for caches unless the handler
+ * says so. */
+#include "api/http/internal.h"
+#include "api/wire/wire.h"
+
+#include <string.h>
+
+#define RETRY_AFTER_S "1"
+
+/* Add one "Name: value" line. */
+static void add_line(struct MHD_Response *response, const char *line)
+{
+    const char *colon = strchr(line, ':');
+    if (!colon)
+        return;
+    auto_free char *name = mem_dup(line, (size_t)(colon - line) + 1);
+    name[colon - line] = '\0';
+    const char *value = colon + 1;
+    value += strspn(value, " ");
+    MHD_add_response_header(response, name, value);
+}
+
+static struct MHD_Response *from_text(char *text, size_t length)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback(length, text, free);
+    if (!response)
+        abort(); /* out of memory, as everywhere */
+    return response;
+}
+
+static char *json_line(const json_t *value, size_t *length)
+{
+    char *text = json_text(value);
+    *length = strlen(text);
+    text = mem_realloc(text, *length + 2, 1);
+    text[(*length)++] = '\n';
+    text[*length] = '\0';
+    return text;
+}
+
+/* What every answer carries. */
+static void add_common(struct http_request *request,
+                       struct MHD_Response *response)
+{
+    MHD_add_response_header(response, "X-Request-Id", request->id);
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    if (!MHD_get_response_header(response, "Cache-Control"))
+        MHD_add_response_header(response, "Cache-Control", "no-store");
+    if (request->closes || atomic_load(&request->server->stopping))
+        MHD_add_response_header(response, "Connection", "close");
+}
+
+/* Give a response with all its headers to the request. */
+static void give(struct http_request *request, int status,
+                 struct MHD_Response *response)
+{
+    struct http_server *server = request->server;
+    if (!request->deferred) {
+        request->status = status;
+        request->response = response;
+        return;
+    }
+    pthread_mutex_lock(&server->lock);
+    if (request->abandoned) {
+        MHD_destroy_response(response);
+        request_put_unlock(request);
+        return;
+    }
+    request->status = status;
+    request->response = response;
+    request->deferred = false;
+    request->refs--;
+    list_remove(&request->in_deferred);
+    /* The connection's own thread sends it; from here on it may free the
+     * request at any time, but the server only after we let go of the lock. */
+    MHD_resume_connection(request->connection);
+    pthread_mutex_unlock(&server->lock);
+}
+
+void answer_finish(struct http_request *request, int status,
+                   struct MHD_Response *response)
+{
+    add_common(request, response);
+    give(request, status, response);
+}
+
+void http_answer_json(struct http_request *request, int status, json_t *body,
+                      const char *const *headers)
+{
+    size_t length = 0;
+    char *text = body ? json_line(body, &length) : NULL;
+    struct MHD_Response *response = from_text(text, length);
+    if (body)
+        MHD_add_response_header(response, "Content-Type", "application/json");
+    json_decref(body);
+    for (size_t i = 0; headers && headers[i]; i++)
+        add_line(response, headers[i]);
+    answer_finish(request, status, response);
+}
+
+void http_answer_text(struct http_request *request, int status,
+                      const char *content_type, char *text, size_t length)
+{
+    struct MHD_Response *response = from_text(text, length);
+    MHD_add_response_header(response, "Content-Type", content_type);
+    answer_finish(request, status, response);
+}
+
+static struct MHD_Response *make_problem(struct http_request *request,
+                                         const struct error *err, json_t *extra,
+                                         const char *header)
+{
+    json_t *problem = wire_problem(err, request->id);
+    if (extra)
+        json_object_update_missing(problem, extra);
+    json_decref(extra);
+    size_t length = 0;
+    char *text = json_line(problem, &length);
+    json_decref(problem);
+    struct MHD_Response *response = from_text(text, length);
+    MHD_add_response_header(response, "Content-Type",
+                            "application/problem+json");
+    if (error_code_http(err->code) == 503)
+        MHD_add_response_header(response, "Retry-After", RETRY_AFTER_S);
+    if (header[0])
+        add_line(response, header);
+    add_common(request, response);
+    return response;
+}
+
+struct MHD_Response *answer_make_problem(struct http_request *request,
+                                         const struct error *err)
+{
+    return make_problem(request, err, NULL, "");
+}
+
+void http_answer_error(struct http_request *request, const struct error *err,
+                       json_t *extra)
+{
+    give(request, error_code_http(err->code),
+         make_problem(request, err, extra, ""));
+}
+
+void answer_problem(struct http_request *request)
+{
+    give(request, error_code_http(request->problem.code),
+         make_problem(request, &request->problem, NULL,
+                      request->problem_header));
+}
+
+void answer_raw(struct http_request *request, struct str *out)
+{
+    json_t *problem = wire_problem(&request->problem, request->id);
+    size_t length = 0;
+    auto_free char *text = json_line(problem, &length);
+    json_decref(problem);
+    request->status = error_code_http(request->problem.code);
+    str_printf(out,
+               "HTTP/1.1 %d %s\r\nConnection: close\r\n"
+               "Content-Type: application/problem+json\r\n"
+               "Content-Length: %zu\r\nX-Request-Id: %s\r\n"
+               "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n",
+               request->status,
+               MHD_get_reason_phrase_for((unsigned)request->status), length,
+               request->id);
+    if (request->problem_header[0])
+        str_printf(out, "%s\r\n", request->problem_header);
+    str_add(out, "\r\n");
+    str_add_bytes(out, text, length);
+}
