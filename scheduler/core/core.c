@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of the core: new, restored from the store, started under a new
+ * epoch, told that time passes, published to readers. */
+#include "scheduler/core/internal.h"
+
+#include "common/base/str.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct core *core_new(const struct core_config *config)
+{
+    struct core *core = mem_new(struct core);
+    core->config = *config;
+    return core;
+}
+
+void core_free(struct core *core)
+{
+    if (!core)
+        return;
+    index_done(&core->index);
+    omap_done(&core->keys);
+    omap_done(&core->macs);
+    state_done(&core->state);
+    free(core);
+}
+
+int core_restore(struct core *core, enum record_kind kind, const void *object,
+                 struct error *err)
+{
+    if (!record_kind_durable(kind))
+        return error_set(err, ERROR_CORRUPT,
+                         "records of kind '%s' are not stored",
+                         kind < RECORD_KIND_MAX ? record_kind_name(kind) : "?");
+    if (core->started)
+        return error_set(err, ERROR_INTERNAL, "restore after the start");
+    void *restored = ref_get(object);
+    core_apply(core, kind, NULL, restored, false);
+    ref_put(restored); /* the maps hold it */
+    return 0;
+}
+
+int core_start(struct core *core, const struct core_call *call, struct tx *tx,
+               struct error *err)
+{
+    if (core->started)
+        return error_set(err, ERROR_INTERNAL, "started twice");
+    if (core_link_vms(core, err))
+        return -1;
+    core->started = true;
+    core->started_at = call->now_ns;
+    struct cluster *old = core->state.cluster;
+    struct cluster *cluster = cluster_new();
+    cluster->id = old ? old->id : uuid_make(call->now_ns, call->rng);
+    cluster->epoch = old ? old->epoch + 1 : 1;
+    core_change(core, tx, RECORD_CLUSTER, old, cluster);
+    char id[UUID_TEXT_SIZE];
+    uuid_format(&cluster->id, id);
+    if (!old)
+        core_event(core, call, tx, (struct event_about){0}, "ClusterCreated",
+                   "EmptyDataFolder",
+                   "cluster %s begins: the data folder was empty", id);
+    core_event(core, call, tx, (struct event_about){0}, "EpochRaised",
+               "SchedulerStarted", "the scheduler started under epoch %" PRIu64,
+               cluster->epoch);
+    return 0;
+}
+
+struct snapshot *core_publish(struct core *core)
+{
+    return snapshot_make(&core->state);
+}
+
+struct host_view *core_find_host(const struct core *core, const char *name,
+                                 struct error *err)
+{
+    struct host_view *view = state_host(&core->state, name);
+    if (!view)
+        error_fill(err, ERROR_NOT_FOUND, 0, "", "no host '%s'", name);
+    return view;
+}
+
+struct revision core_next_revision(const struct core *core,
+                                   const struct host_view *view)
+{
+    return (struct revision){
+        .epoch = state_epoch(&core->state),
+        .revision = view->revision.revision + 1,
+    };
+}
+
+/* ---- time ------------------------------------------------------------------ */
+
+void core_heard(struct core *core, const char *host, int64_t now_ns)
+{
+    struct host_view *view = state_host(&core->state, host);
+    if (view)
+        atomic_store_explicit(&view->last_seen_at, now_ns,
+                              memory_order_relaxed);
+}
+
+static void presence_release(void *object)
+{
+    free(object);
+}
+
+void core_set_presence(struct core *core, const struct core_call *call,
+                       struct tx *tx, const struct host_view *view,
+                       enum presence presence)
+{
+    struct host_presence *now = mem_new(struct host_presence);
+    ref_init(&now->ref, presence_release);
+    str_copy(now->host, view->host->name);
+    now->presence = (uint8_t)presence;
+    now->at = call->now_ns;
+    core_change(core, tx, RECORD_PRESENCE, view->presence, now);
+}
+
+static enum presence view_presence(const struct host_view *view)
+{
+    return view->presence ? (enum presence)view->presence->presence
+                          : PRESENCE_WAITING;
+}
+
+/* What time made of one host: a host that never reported is only waited for,
+ * and in the grace after a start nobody is called lost. */
+static void host_tick(struct core *core, const struct core_call *call,
+                      struct tx *tx, const struct host_view *view)
+{
+    int64_t seen =
+        atomic_load_explicit(&view->last_seen_at, memory_order_relaxed);
+    int64_t since = seen > core->started_at ? seen : core->started_at;
+    bool silent = call->now_ns - since > core->config.unreachable_after_ns;
+    bool grace = call->now_ns - core->started_at < core->config.grace_ns;
+    enum presence presence = view_presence(view);
+    struct event_about about = {.host = view->host->name};
+
+    if (presence == PRESENCE_LOST && seen && !silent) {
+        core_set_presence(core, call, tx, view,
+                          view->report ? PRESENCE_HEARD : PRESENCE_WAITING);
+        core_event(core, call, tx, about, "HostReachable", "AgentHeard",
+                   "the agent of host '%s' is heard again", about.host);
+    }
+    if (presence == PRESENCE_LOST || !silent || grace ||
+        uuid_is_zero(&view->host->machine_id))
+        return;
+    size_t vms = view->vm_count;
+    core_set_presence(core, call, tx, view, PRESENCE_LOST);
+    core_event(core, call, tx, about, "HostUnreachable", "AgentSilent",
+               "the agent of host '%s' was not heard for %" PRId64
+               " s; %zu VMs are placed there",
+               about.host, (call->now_ns - since) / 1000000000, vms);
+}
+
+int core_tick(struct core *core, const struct core_call *call, struct tx *tx,
+              struct error *err)
+{
+    (void)err; /* time can't be refused */
+    const void *key = NULL;
+    size_t length = 0;
+    char name[NAME_SIZE] = "";
+    struct host_view *at = NULL;
+    while ((at = omap_after(&core->state.hosts, *name ? name : NULL,
+                            strlen(name), &key, &length))) {
+        memcpy(name, at->host->name, sizeof name);
+        struct host_view *view = ref_get(at);
+        host_tick(core, call, tx, view);
+        ref_put(view);
+    }
+    return 0;
+}

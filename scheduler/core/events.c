@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What changed on a host between two of its reports, as events. Says, decides
+ * nothing.
+ *
+ * After a start of ours there is no report to compare with: PFs are then not
+ * news, and a port's phase only if the agent came to it since. */
+#include "scheduler/core/observe.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct teller {
+    struct core *core;
+    const struct core_call *call;
+    struct tx *tx;
+    const struct host_report *old, *report;
+};
+
+/* ---- the agent ---------------------------------------------------------------- */
+
+static void tell_agent(const struct teller *teller)
+{
+    const struct host_report *old = teller->old, *report = teller->report;
+    struct event_about about = {.host = report->host};
+    char id[UUID_TEXT_SIZE];
+    const struct cluster *cluster = teller->core->state.cluster;
+    if (report_is_foreign(report, cluster) && !report_is_foreign(old, cluster))
+        core_event(teller->core, teller->call, teller->tx, about,
+                   "HostFollowsOtherCluster", "ForeignCluster",
+                   "the agent of host '%s' follows cluster %s; its %zu ports "
+                   "are unknown here; 'sriov-agent adopt' on the host makes it "
+                   "follow this one",
+                   report->host, uuid_format(&report->cluster_id, id),
+                   report->port_count);
+    if (!old)
+        return;
+    if (!uuid_equal(&old->boot_id, &report->boot_id))
+        core_event(teller->core, teller->call, teller->tx, about, "HostBooted",
+                   "NewBootId", "host '%s' was booted", report->host);
+    if (old->incarnation != report->incarnation)
+        core_event(teller->core, teller->call, teller->tx, about,
+                   "AgentRestarted", "NewIncarnation",
+                   "the agent of host '%s' was started again (version %s)",
+                   report->host, report->agent_version);
+}
+
+/* ---- PFs ------------------------------------------------------------------------- */
+
+static size_t claims_on(const struct teller *teller, const struct pf_key *key)
+{
+    const struct host_view *view =
+        state_host(&teller->core->state, teller->report->host);
+    size_t count = 0;
+    for (size_t i = 0; i < view->claim_count; i++)
+        count += pf_key_compare(&view->claims[i].pf, key) == 0;
+    return count;
+}
+
+static void tell_pf(const struct teller *teller, const struct pf *old,
+                    const struct pf *new)
+{
+    struct event_about about = {.host = teller->report->host};
+    const struct pf *pf = new ? new : old;
+    if (!old)
+        core_event(teller->core, teller->call, teller->tx, about, "PfAppeared",
+                   "Reported", "PF %s (%04x:%04x, driver %s) with %zu VFs",
+                   pf->key.text, pf->vendor_id, pf->device_id, pf->driver,
+                   pf->vf_count);
+    else if (!new)
+        core_event(teller->core, teller->call, teller->tx, about, "PfGone",
+                   "Reported", "PF %s is gone; %zu VFs of it are claimed",
+                   pf->key.text, claims_on(teller, &pf->key));
+    else if (old->link_up != new->link_up ||
+             (new->link_up && old->link_speed_mbps != new->link_speed_mbps))
+        core_event(teller->core, teller->call, teller->tx, about,
+                   new->link_up ? "PfLinkUp" : "PfLinkDown", "LinkChanged",
+                   "the link of PF %s is %s, %d Mbit/s", pf->key.text,
+                   new->link_up ? "up" : "down", new->link_speed_mbps);
+}
+
+static void tell_pfs(const struct teller *teller)
+{
+    if (!teller->old || teller->old->inventory == teller->report->inventory)
+        return;
+    const struct inventory *old = teller->old->inventory;
+    const struct inventory *new = teller->report->inventory;
+    for (size_t i = 0, j = 0; i < old->pf_count || j < new->pf_count;) {
+        int order = i == old->pf_count ? 1
+                    : j == new->pf_count
+                        ? -1
+                        : pf_key_compare(&old->pfs[i]->key, &new->pfs[j]->key);
+        tell_pf(teller, order <= 0 ? old->pfs[i] : NULL,
+                order >= 0 ? new->pfs[j] : NULL);
+        i += order <= 0;
+        j += order >= 0;
+    }
+}
+
+/* ---- ports ------------------------------------------------------------------------ */
+
+static void tell_port(const struct teller *teller,
+                      const struct observed_port *port)
+{
+    struct event_about about = {
+        .host = teller->report->host,
+        .vm = &port->vm,
+        .port = &port->id,
+    };
+    const struct condition *condition = &port->condition;
+    char id[UUID_TEXT_SIZE];
+    uuid_format(&port->id, id);
+    if (port->phase == PORT_APPLIED)
+        core_event(teller->core, teller->call, teller->tx, about, "PortApplied",
+                   "ReadBackEqual",
+                   "the kernel reads back what port %s asks for", id);
+    else if (port->phase == PORT_FAILED)
+        core_event(teller->core, teller->call, teller->tx, about, "PortFailed",
+                   *condition->reason ? condition->reason : "Refused", "%s%s%s",
+                   condition->field, *condition->field ? ": " : "",
+                   condition->message);
+    else if (port->phase == PORT_UNKNOWN)
+        core_event(teller->core, teller->call, teller->tx, about,
+                   "PortUnknownToScheduler", "NotInDocument",
+                   "host '%s' holds port %s, which is not in its document; it "
+                   "is left alone",
+                   teller->report->host, id);
+}
+
+static bool is_news(const struct teller *teller,
+                    const struct observed_port *port)
+{
+    const struct observed_port *old =
+        teller->old ? report_port(teller->old, &port->id) : NULL;
+    /* After our start: what still is wrong is said, what went well is not. */
+    if (!teller->old && port->phase == PORT_APPLIED)
+        return port->condition.at >= teller->core->started_at;
+    if (!old || old->phase != port->phase)
+        return true;
+    if (port->phase == PORT_UNKNOWN)
+        return false;
+    return revision_compare(&old->revision, &port->revision) != 0 ||
+           strcmp(old->condition.reason, port->condition.reason) != 0 ||
+           strcmp(old->condition.field, port->condition.field) != 0;
+}
+
+void observe_events(struct core *core, const struct core_call *call,
+                    struct tx *tx, const struct host_report *old,
+                    const struct host_report *report)
+{
+    struct teller teller = {
+        .core = core,
+        .call = call,
+        .tx = tx,
+        .old = old,
+        .report = report,
+    };
+    tell_agent(&teller);
+    tell_pfs(&teller);
+    for (size_t i = 0; i < report->port_count; i++)
+        if (is_news(&teller, &report->ports[i]))
+            tell_port(&teller, &report->ports[i]);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The placement index: what of the state a decision needs, laid out so that
+ * its cost grows with the number of PF classes and not with hosts.
+ *
+ * One slot per host with one pf_slot per reported PF; PFs alike in everything
+ * a request can ask for form a class, ordered by free VFs. Hosts are also
+ * listed by free CPUs under each of their networks, for VMs that need no VF.
+ *
+ * It holds nothing that could not be rebuilt from the state: apply.c keeps it
+ * in step, check.c compares it with a naive scan.
+ *
+ * Invariants:
+ *   1. A pf_slot is in its class's tree exactly if its host is ready, the PF
+ *      is allowed and not the host's own, and a VF is free; its score is the
+ *      number of free VFs.
+ *   2. A VF counts as free exactly if the newest report says so, no port that
+ *      the agent tells of holds it, and no claim is on it (I7).
+ *   3. A slot's ranks are in their lists exactly if the host is ready.
+ *
+ * Threads: the writer's only. */
+#pragma once
+
+#include "scheduler/core/state.h"
+#include "scheduler/core/tree.h"
+
+/* PFs that no request can tell apart but by what is left on them. */
+struct pf_class {
+    uint16_t vendor_id, device_id;
+    const char *driver; /* interned */
+    int32_t numa_node, link_speed_mbps;
+    bool link_up;
+    char physical_network[NAME_SIZE];
+    struct capabilities capabilities;
+    uint64_t hash;
+    size_t members;     /* pf_slots that refer to it */
+    struct tree tree;   /* of pf_slot.node */
+    uint32_t port_fits; /* scratch of one decision: ports it could serve */
+};
+
+struct slot;
+struct pf_slot {
+    struct tree_node node; /* first */
+    struct slot *slot;
+    struct pf *pf; /* a reference */
+    struct pf_class *class;
+    bool allowed;
+    uint16_t free;
+    uint64_t committed_mbps; /* the sum of its claims' shares */
+    uint64_t bearable_mbps;  /* the best speed seen, or what was found promised
+                                when the PF came: for check.c (I2) */
+    size_t words;            /* of each bit set; bit N = pf->vfs[N] */
+    uint64_t *reported_free, *claimed;
+};
+
+/* The ready hosts with one network: "" = with any, "*" = all. */
+struct host_list {
+    char network[NAME_SIZE];
+    struct tree tree; /* of host_rank.node, by free vcpus */
+};
+struct host_rank {
+    struct tree_node node; /* first */
+    struct slot *slot;
+    struct host_list *list;
+};
+
+struct slot {
+    struct ref ref;
+    struct host_view *view; /* a reference to the current one */
+    bool ready;
+    uint64_t holds; /* a hash over who holds which VF by the report */
+    uint64_t free_vcpus, free_memory_mib;
+    size_t network_count;
+    char (*networks)[NAME_SIZE]; /* names, each once; "" = an unmapped one */
+    size_t rank_count;
+    struct host_rank *ranks;
+    size_t pf_count;
+    struct pf_slot **pfs; /* ordered by key */
+    uint64_t tried;       /* the decision that last looked at this host */
+};
+
+struct index {
+    struct omap slots; /* host name -> slot */
+    size_t class_count, class_capacity;
+    struct pf_class **classes;
+    size_t list_count, list_capacity;
+    struct host_list **lists;
+};
+
+void index_done(struct index *index);
+/* The host is new, or its settings, report or reachability changed. */
+void index_host_set(struct index *index, const struct state *state,
+                    struct host_view *view);
+void index_host_remove(struct index *index, const char *name);
+/* A VM on this host changed; 'view' is the one after the change. */
+void index_vm_set(struct index *index, struct host_view *view,
+                  const struct vm *before, const struct vm *after);
+
+struct slot *index_slot(const struct index *index, const char *host);
+struct pf_slot *slot_pf(const struct slot *slot, const struct pf_key *key);
+/* NULL = no host has such a network. */
+const struct host_list *index_list(const struct index *index,
+                                   const char *network);
+/* A network of that name; "" = any at all. */
+bool slot_has_network(const struct slot *slot, const char *network);
+/* The position in pf->vfs of the 'skip'th free VF, lowest first; -1 = none. */
+int pf_slot_free_vf(const struct pf_slot *pf_slot, size_t skip);
+
+/* What the state says of a PF, by scanning; shared by index and check. */
+void pf_reported_free(const struct host_report *report, const struct pf *pf,
+                      uint64_t *bits);
+uint64_t view_committed_mbps(const struct state *state,
+                             const struct host_view *view,
+                             const struct pf_key *pf);
+uint64_t view_free_vcpus(const struct host_view *view);
+uint64_t view_free_memory_mib(const struct host_view *view);
+/* The physical network of a reported software switch, as mapped. */
+const char *view_network_name(const struct host_view *view,
+                              const struct network *network);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a VM fits: searches the index, changes nothing.
+ *
+ * Hard constraints: the host is ready and has the CPUs and memory; a port with
+ * a virtio leg has its physical network there; a port's VF is of an allowed PF
+ * with what the port asks for and with the asked bandwidth left. All ports on
+ * one host or none. A host where every port gets its VF wins over one where a
+ * port falls back to virtio.
+ *
+ * Then by strategy: 'spread' takes the host whose PF for the VM's first VF has
+ * the most free VFs, 'pack' the fewest; without VFs the same by free CPUs.
+ * PFs with link come before those without; ties go by name.
+ *
+ * The answer is no only if a scan of every host and every assignment of ports
+ * to PFs says no; the one exception is MATCH_STEPS_MAX (match.c). */
+#pragma once
+
+#include "scheduler/core/internal.h"
+
+/* A port as placement sees it; all but the MAC checks come from the request. */
+struct port_want {
+    const struct port_request *request;
+    struct mac mac;
+    struct policy policy; /* as asked, with the MAC */
+    bool wants_vf;        /* vnic_type direct */
+    bool may_fall_back;   /* to virtio: asked for, and the path can do it */
+    bool needs_network;   /* has or may get a virtio leg */
+    bool mac_used; /* on some physical network: look before choosing one */
+};
+struct want {
+    const struct vm_request *request;
+    const struct omap *macs;
+    size_t count;
+    struct port_want ports[VM_PORTS_MAX];
+    bool impossible;     /* a port asks what the virtio path can't do */
+    uint32_t vf_ports;   /* bits: want a VF */
+    uint32_t must_ports; /* bits: of these, may not fall back */
+    uint64_t number;     /* of this decision, to mark hosts as tried */
+    uint64_t steps;      /* of the search for an assignment, so far */
+};
+
+struct port_plan {
+    struct pf_slot *pf;      /* NULL: virtio */
+    int position;            /* in pf->pf->vfs */
+    char network[NAME_SIZE]; /* the physical network it ends up on */
+};
+struct plan {
+    struct slot *slot;
+    struct port_plan ports[VM_PORTS_MAX];
+};
+
+/* The placement; false = none. */
+bool placement_find(struct core *core, struct want *want, struct plan *plan);
+
+/* Does this host take the VM as a whole (CPUs, networks, …)? */
+bool placement_host_fits(const struct want *want, const struct slot *slot);
+/* Could this class serve the port, looking at what its PFs have in common? */
+bool placement_class_fits(const struct want *want, size_t port,
+                          const struct pf_class *class);
+/* The same for one PF of a ready host, with free VF, bandwidth, networks. */
+bool placement_pf_fits(const struct want *want, size_t port,
+                       const struct pf_slot *pf_slot);
+
+/* ---- match.c: ports to PFs of one host -------------------------------------- */
+
+/* Give each port of the set 'ports' a PF of the slot: chosen[port] is an index
+ * in slot->pfs. False = there is no such assignment. */
+bool match_ports(struct want *want, const struct slot *slot, uint32_t ports,
+                 int chosen[VM_PORTS_MAX]);
+
+/* ---- explain.c: why not ------------------------------------------------------ */
+
+/* Why no host fits, by a scan of all of them. */
+void explain_hosts(struct core *core, struct want *want,
+                   struct placement_reasons *reasons);
+/* Why this port has no VF on this host, in a few words; bounded text. */
+void explain_port(struct want *want, size_t port, const struct slot *slot,
+                  char *text, size_t size);

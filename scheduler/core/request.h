@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request for a VM, checked and turned into what placement asks for. */
+#pragma once
+
+#include "scheduler/core/placement.h"
+
+/* The request alone: ranges, names, policies, ports against each other.
+ * Errors: INVALID or UNSUPPORTED with the field. */
+int request_check(const struct vm_request *request, struct error *err);
+/* Its port's name: as given, else "ethN". */
+void request_port_name(const struct vm_request *request, size_t port,
+                       char name[NAME_SIZE]);
+/* What placement is to look for. Ports without a given MAC have a zero one:
+ * the caller fills in mac and policy.mac, and what depends on other VMs. */
+void request_want(const struct vm_request *request, struct want *want);
