@@ -53,7 +53,8 @@ static int read_desired_port(const json_t *value, const char *path,
     wire_take_uuid(&reader, "id", true, &port->id);
     wire_take_uuid(&reader, "vm", true, &port->vm);
     wire_take_choice(&reader, "want", true, wants, 2, &want);
-    wire_take_enum(&reader, "path", true, port_path, PORT_PATH_MAX, &port->path);
+    wire_take_enum(&reader, "path", true, port_path, PORT_PATH_MAX,
+                   &port->path);
     json_take_object(&reader, "claim", false, &claim);
     json_take_object(&reader, "policy", true, &policy);
     wire_take_revision(&reader, "revision", true, &port->revision);
@@ -160,15 +161,14 @@ static int read_observed_port(const json_t *value, const char *path,
     if (claim && wire_read_claim(claim, wire_path(inner, path, "claim"),
                                  unknown, &port->claim, err))
         return -1;
-    if (readback && wire_read_readback(readback,
-                                       wire_path(inner, path, "readback"),
-                                       unknown, &port->readback, err))
+    if (readback &&
+        wire_read_readback(readback, wire_path(inner, path, "readback"),
+                           unknown, &port->readback, err))
         return -1;
-    return condition
-               ? wire_read_condition(condition,
-                                     wire_path(inner, path, "condition"),
-                                     unknown, &port->condition, err)
-               : 0;
+    return condition ? wire_read_condition(condition,
+                                           wire_path(inner, path, "condition"),
+                                           unknown, &port->condition, err)
+                     : 0;
 }
 
 /* The members that need a place of their own. */
@@ -227,8 +227,8 @@ struct observed *wire_observed_read(const json_t *value, size_t *unknown,
         read_gone(parts.gone_pfs, observed, err))
         return NULL;
     if (parts.inventory) {
-        observed->inventory = wire_read_inventory(parts.inventory, "inventory",
-                                                  &ignored, err);
+        observed->inventory =
+            wire_read_inventory(parts.inventory, "inventory", &ignored, err);
         if (!observed->inventory)
             return NULL;
     }

@@ -12,8 +12,7 @@ static json_t *labels_object(const struct host *host)
 {
     json_t *labels = json_object();
     for (size_t i = 0; i < host->label_count; i++)
-        wire_set(labels, host->labels[i].key,
-                 wire_text(host->labels[i].value));
+        wire_set(labels, host->labels[i].key, wire_text(host->labels[i].value));
     return labels;
 }
 
@@ -153,8 +152,7 @@ struct host *wire_host_read(const json_t *value, struct error *err)
     const json_t *labels = NULL, *settings = NULL, *mappings = NULL;
     json_reader_begin(&reader, value, "", err);
     json_take_object(&reader, "labels", false, &labels);
-    json_take_array(&reader, "pf_settings", false, RECORD_ITEMS_MAX,
-                    &settings);
+    json_take_array(&reader, "pf_settings", false, RECORD_ITEMS_MAX, &settings);
     json_take_array(&reader, "mappings", false, RECORD_ITEMS_MAX, &mappings);
     if (json_object_size(labels) > RECORD_ITEMS_MAX)
         json_reader_fail(&reader, "labels", "more than %d labels",

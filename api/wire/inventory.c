@@ -88,10 +88,9 @@ static int sort_pfs(struct inventory *inventory, const char *path,
     for (size_t i = 1; i < inventory->pf_count; i++)
         if (order_pfs(&inventory->pfs[i - 1], &inventory->pfs[i]) == 0) {
             char field[WIRE_PATH_SIZE];
-            return error_set_field(err, ERROR_INVALID,
-                                   wire_path(field, path, "pfs"),
-                                   "PF '%s' is there twice",
-                                   inventory->pfs[i]->key.text);
+            return error_set_field(
+                err, ERROR_INVALID, wire_path(field, path, "pfs"),
+                "PF '%s' is there twice", inventory->pfs[i]->key.text);
         }
     return 0;
 }
@@ -112,9 +111,9 @@ static int read_lists(const json_t *networks, const json_t *unreadable,
                             &inventory->unreadable[i], err))
             return -1;
     for (size_t i = 0; i < inventory->pf_count; i++) {
-        inventory->pfs[i] = wire_read_pf(json_array_get(pfs, i),
-                                         wire_path_at(inner, path, "pfs", i),
-                                         unknown, err);
+        inventory->pfs[i] =
+            wire_read_pf(json_array_get(pfs, i),
+                         wire_path_at(inner, path, "pfs", i), unknown, err);
         if (!inventory->pfs[i])
             return -1;
     }

@@ -118,8 +118,7 @@ static void take_identity(struct json_reader *reader, struct pf *pf)
     wire_take_interned(reader, "driver", &pf->driver);
     wire_take_interned(reader, "firmware", &pf->firmware);
     wire_take_int(reader, "numa_node", false, -1, INT32_MAX, pf->numa_node);
-    wire_take_int(reader, "iommu_group", false, -1, INT32_MAX,
-                  pf->iommu_group);
+    wire_take_int(reader, "iommu_group", false, -1, INT32_MAX, pf->iommu_group);
 }
 
 static void take_state(struct json_reader *reader, struct pf *pf,
@@ -161,9 +160,8 @@ static int read_vfs(const json_t *vfs, const char *path, size_t *unknown,
 {
     char inner[WIRE_PATH_SIZE];
     for (size_t i = 0; i < pf->vf_count; i++)
-        if (read_vf(json_array_get(vfs, i),
-                    wire_path_at(inner, path, "vfs", i), unknown, &pf->vfs[i],
-                    err))
+        if (read_vf(json_array_get(vfs, i), wire_path_at(inner, path, "vfs", i),
+                    unknown, &pf->vfs[i], err))
             return -1;
     qsort(pf->vfs, pf->vf_count, sizeof *pf->vfs, order_vfs);
     for (size_t i = 1; i < pf->vf_count; i++)
@@ -189,8 +187,8 @@ struct pf *wire_read_pf(const json_t *value, const char *path, size_t *unknown,
     take_state(&reader, pf, &parts);
     if (json_reader_end(&reader, false, unknown))
         return NULL;
-    if (parts.link && read_link(parts.link, wire_path(inner, path, "link"),
-                                unknown, pf, err))
+    if (parts.link &&
+        read_link(parts.link, wire_path(inner, path, "link"), unknown, pf, err))
         return NULL;
     if (parts.capabilities &&
         wire_read_capabilities(parts.capabilities,

@@ -69,8 +69,8 @@ static void take_field(struct json_reader *reader, enum policy_field field,
         break;
     }
     case POLICY_VLAN_QOS:
-        taken = json_take_u64(reader, name, false, 0, limits->vlan_qos,
-                              &number);
+        taken =
+            json_take_u64(reader, name, false, 0, limits->vlan_qos, &number);
         out->vlan_qos = (uint8_t)number;
         break;
     case POLICY_VLAN_PROTO:

@@ -31,11 +31,11 @@ json_t *wire_problem(const struct error *err, const char *request_id)
 static enum error_code code_of_status(int status)
 {
     static const enum error_code candidates[] = {
-        ERROR_INVALID,      ERROR_UNAUTHENTICATED,
-        ERROR_FORBIDDEN,    ERROR_NOT_FOUND,
-        ERROR_CONFLICT,     ERROR_METHOD_NOT_ALLOWED,
-        ERROR_TOO_LARGE,    ERROR_UNSUPPORTED_MEDIA_TYPE,
-        ERROR_INTERNAL,     ERROR_UNAVAILABLE,
+        ERROR_INVALID,   ERROR_UNAUTHENTICATED,
+        ERROR_FORBIDDEN, ERROR_NOT_FOUND,
+        ERROR_CONFLICT,  ERROR_METHOD_NOT_ALLOWED,
+        ERROR_TOO_LARGE, ERROR_UNSUPPORTED_MEDIA_TYPE,
+        ERROR_INTERNAL,  ERROR_UNAVAILABLE,
         ERROR_TIMEOUT,
     };
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)

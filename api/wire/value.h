@@ -13,7 +13,7 @@
  * NULL = "". */
 json_t *wire_text(const char *text);
 json_t *wire_number(uint64_t number);
-json_t *wire_hex16(uint16_t id); /* "8086"; 0 = null */
+json_t *wire_hex16(uint16_t id);           /* "8086"; 0 = null */
 json_t *wire_hash(const uint8_t hash[32]); /* 64 hex digits */
 json_t *wire_revision(const struct revision *revision);
 json_t *wire_pci(bool has_address, const struct pci_address *address);
@@ -58,29 +58,29 @@ bool wire_take_choice(struct json_reader *reader, const char *name,
                       uint8_t *out);
 
 /* One of the names of 'enum NOUN' (NOUN_name() below END) into a uint8_t. */
-#define wire_take_enum(reader, name, required, noun, end, out)          \
-    __extension__({                                                     \
-        const char *names_[end];                                        \
-        for (unsigned i_ = 0; i_ < (unsigned)(end); i_++)               \
-            names_[i_] = noun##_name((enum noun)i_);                    \
-        wire_take_choice(reader, name, required, names_, end, out);     \
+#define wire_take_enum(reader, name, required, noun, end, out)                 \
+    __extension__({                                                            \
+        const char *names_[end];                                               \
+        for (unsigned i_ = 0; i_ < (unsigned)(end); i_++)                      \
+            names_[i_] = noun##_name((enum noun)i_);                           \
+        wire_take_choice(reader, name, required, names_, end, out);            \
     })
 
 /* A whole number 0-MAX (or MIN-MAX) into a member of any integer type. */
-#define wire_take_uint(reader, name, required, max, member)              \
-    do {                                                                 \
-        uint64_t uint_ = 0;                                              \
-        if (json_take_u64(reader, name, required, 0, max, &uint_))       \
-            (member) = (__typeof__(member))uint_;                        \
+#define wire_take_uint(reader, name, required, max, member)                    \
+    do {                                                                       \
+        uint64_t uint_ = 0;                                                    \
+        if (json_take_u64(reader, name, required, 0, max, &uint_))             \
+            (member) = (__typeof__(member))uint_;                              \
     } while (0)
-#define wire_take_int(reader, name, required, min, max, member)          \
-    do {                                                                 \
-        int64_t int_ = 0;                                                \
-        if (json_take_i64(reader, name, required, min, max, &int_))      \
-            (member) = (__typeof__(member))int_;                         \
+#define wire_take_int(reader, name, required, min, max, member)                \
+    do {                                                                       \
+        int64_t int_ = 0;                                                      \
+        if (json_take_i64(reader, name, required, min, max, &int_))            \
+            (member) = (__typeof__(member))int_;                               \
     } while (0)
 /* Text into a member array; too long = failure. */
-#define wire_take_copy(reader, name, required, member) \
+#define wire_take_copy(reader, name, required, member)                         \
     json_take_copy(reader, name, required, member, sizeof(member))
 
 /* ---- readers lent between nouns -------------------------------------------

@@ -50,9 +50,8 @@ static json_t *require_object(const struct port *port)
     json_t *capabilities = json_array();
     for (int i = 0; i < POLICY_FIELD_MAX; i++)
         if (port->require_capabilities & POLICY_BIT(i))
-            json_array_append_new(
-                capabilities,
-                wire_text(policy_field_name((enum policy_field)i)));
+            json_array_append_new(capabilities, wire_text(policy_field_name(
+                                                    (enum policy_field)i)));
     wire_set(object, "vendor_id", wire_hex16(port->require_vendor_id));
     wire_set(object, "device_id", wire_hex16(port->require_device_id));
     wire_set(object, "capabilities", capabilities);
@@ -94,7 +93,8 @@ static json_t *vm_object(const struct vm *vm, bool exact)
     wire_set(object, "id", wire_uuid(&vm->id));
     wire_set(object, "name", wire_text(vm->name));
     wire_set(object, "host", wire_text(vm->host));
-    wire_set(object, "state", wire_text(vm_state_name((enum vm_state)vm->state)));
+    wire_set(object, "state",
+             wire_text(vm_state_name((enum vm_state)vm->state)));
     wire_set(object, "generation", wire_number(vm->generation));
     wire_set(object, "lifecycle",
              wire_text(vm_lifecycle_name((enum vm_lifecycle)vm->lifecycle)));
@@ -183,7 +183,8 @@ static void take_port(struct json_reader *reader, struct port *port,
                    &port->fallback);
     wire_take_enum(reader, "guest_failover", false, guest_failover,
                    GUEST_FAILOVER_MAX, &port->guest_failover);
-    wire_take_enum(reader, "path", false, port_path, PORT_PATH_MAX, &port->path);
+    wire_take_enum(reader, "path", false, port_path, PORT_PATH_MAX,
+                   &port->path);
     json_take_bool(reader, "degraded", false, &port->degraded);
     wire_take_copy(reader, "degraded_reason", false, port->degraded_reason);
     json_take_object(reader, "policy", false, &parts->policy);
@@ -209,8 +210,8 @@ static int read_port(const json_t *value, const char *path, struct port *port,
     if (parts.require &&
         wire_require_read(parts.require, wire_path(inner, path, "require"),
                           false, &port->require_vendor_id,
-                          &port->require_device_id,
-                          &port->require_capabilities, err))
+                          &port->require_device_id, &port->require_capabilities,
+                          err))
         return -1;
     port->has_claim = parts.claim != NULL;
     return parts.claim
@@ -233,8 +234,7 @@ struct vm *wire_vm_read(const json_t *value, struct error *err)
     struct json_reader reader;
     const json_t *ports = NULL, *placement = NULL;
     size_t count = json_array_size(json_object_get(value, "ports"));
-    auto_vm struct vm *vm =
-        vm_new(count <= VM_PORTS_MAX ? count : 0);
+    auto_vm struct vm *vm = vm_new(count <= VM_PORTS_MAX ? count : 0);
     json_reader_begin(&reader, value, "", err);
     wire_take_uuid(&reader, "id", true, &vm->id);
     wire_take_copy(&reader, "name", true, vm->name);

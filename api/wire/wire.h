@@ -16,7 +16,7 @@
 #include "common/model/vm.h"
 
 /* ---- small values -------------------------------------------------------- */
-json_t *wire_timestamp(int64_t ns); /* 0 = null */
+json_t *wire_timestamp(int64_t ns);         /* 0 = null */
 json_t *wire_uuid(const struct uuid *uuid); /* zero = null */
 
 /* ---- policy, capabilities -------------------------------------------------- */

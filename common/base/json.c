@@ -23,7 +23,7 @@ struct scan {
     size_t depth;
     size_t line, line_start;
     struct str copy; /* the text with long integers as reals; see below */
-    size_t copied; /* bytes of 'text' that are in 'copy' */
+    size_t copied;   /* bytes of 'text' that are in 'copy' */
 };
 
 static void scan_string(struct scan *scan)
@@ -78,8 +78,9 @@ static int scan_text(struct scan *scan, struct error *err)
                        "line %zu, column %zu: nested deeper than %d levels",
                        scan->line, scan->at - scan->line_start + 1,
                        JSON_DEPTH_MAX);
-            error_remedy(err, "send objects and arrays nested at most %d "
-                              "levels deep",
+            error_remedy(err,
+                         "send objects and arrays nested at most %d "
+                         "levels deep",
                          JSON_DEPTH_MAX);
             return -1;
         case ']':
@@ -151,8 +152,8 @@ json_t *json_parse(const char *text, size_t length, struct error *err)
         length = scan.copy.length;
     }
     json_error_t why;
-    json_t *value = json_loadb(
-        text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+    json_t *value = json_loadb(text, length,
+                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
     str_done(&scan.copy);
     if (value)
         return value;

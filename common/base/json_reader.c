@@ -153,8 +153,8 @@ bool json_take_u64(struct json_reader *reader, const char *name, bool required,
         return true;
     }
     char expected[80];
-    snprintf(expected, sizeof expected,
-             "a whole number %" PRIu64 "-%" PRIu64, min, max);
+    snprintf(expected, sizeof expected, "a whole number %" PRIu64 "-%" PRIu64,
+             min, max);
     return wrong_type(reader, name, expected, value);
 }
 
@@ -187,8 +187,8 @@ bool json_take_bool(struct json_reader *reader, const char *name, bool required,
     return true;
 }
 
-bool json_take_array(struct json_reader *reader, const char *name, bool required,
-                     size_t max_count, const json_t **out)
+bool json_take_array(struct json_reader *reader, const char *name,
+                     bool required, size_t max_count, const json_t **out)
 {
     const json_t *value = take(reader, name, required);
     if (!value)
@@ -261,8 +261,8 @@ int json_reader_end(struct json_reader *reader, bool strict, size_t *unknown)
                          reader->taken, NAMES_MAX);
     size_t hint = 0;
     void *at = json_object_iter((json_t *)(uintptr_t)reader->object);
-    for (; at; at = json_object_iter_next(
-                   (json_t *)(uintptr_t)reader->object, at)) {
+    for (; at;
+         at = json_object_iter_next((json_t *)(uintptr_t)reader->object, at)) {
         const char *name = json_object_iter_key(at);
         if (was_taken(reader, name, &hint))
             continue;

@@ -68,10 +68,10 @@ int pci_compare(const struct pci_address *a, const struct pci_address *b)
 {
     if (a->domain != b->domain)
         return a->domain < b->domain ? -1 : 1;
-    unsigned left = (unsigned)a->bus << 16 | (unsigned)a->device << 8 |
-                    a->function;
-    unsigned right = (unsigned)b->bus << 16 | (unsigned)b->device << 8 |
-                     b->function;
+    unsigned left =
+        (unsigned)a->bus << 16 | (unsigned)a->device << 8 | a->function;
+    unsigned right =
+        (unsigned)b->bus << 16 | (unsigned)b->device << 8 | b->function;
     return left == right ? 0 : left < right ? -1 : 1;
 }
 

@@ -85,8 +85,8 @@ bool capabilities_allow(const struct capabilities *capabilities,
         enum policy_field candidate = (enum policy_field)i;
         if (!policy_has(policy, candidate))
             continue;
-        const char *refusal = field_refused(&capabilities->field[i], policy,
-                                            &clean, candidate);
+        const char *refusal =
+            field_refused(&capabilities->field[i], policy, &clean, candidate);
         if (refusal) {
             *field = candidate;
             *why = refusal;

@@ -18,8 +18,8 @@ static void desired_release(void *object)
 
 struct desired *desired_new(size_t port_count)
 {
-    struct desired *desired = mem_calloc(
-        1, sizeof *desired + port_count * sizeof *desired->ports);
+    struct desired *desired =
+        mem_calloc(1, sizeof *desired + port_count * sizeof *desired->ports);
     ref_init(&desired->ref, desired_release);
     desired->port_count = port_count;
     for (size_t i = 0; i < port_count; i++)

@@ -37,8 +37,7 @@ struct host *host_new(size_t label_count, size_t pf_setting_count,
     host->label_count = label_count;
     host->labels = mem_calloc(label_count, sizeof *host->labels);
     host->pf_setting_count = pf_setting_count;
-    host->pf_settings = mem_calloc(pf_setting_count,
-                                   sizeof *host->pf_settings);
+    host->pf_settings = mem_calloc(pf_setting_count, sizeof *host->pf_settings);
     host->mapping_count = mapping_count;
     host->mappings = mem_calloc(mapping_count, sizeof *host->mappings);
     return host;
@@ -57,12 +56,12 @@ struct host *host_dup(const struct host *host)
 {
     struct host *copy = mem_dup(host, sizeof *host);
     ref_init(&copy->ref, host_release);
-    copy->labels = dup_array(host->labels, host->label_count,
-                             sizeof *host->labels);
+    copy->labels =
+        dup_array(host->labels, host->label_count, sizeof *host->labels);
     copy->pf_settings = dup_array(host->pf_settings, host->pf_setting_count,
                                   sizeof *host->pf_settings);
-    copy->mappings = dup_array(host->mappings, host->mapping_count,
-                               sizeof *host->mappings);
+    copy->mappings =
+        dup_array(host->mappings, host->mapping_count, sizeof *host->mappings);
     return copy;
 }
 

@@ -81,11 +81,11 @@ struct inventory *inventory_new(size_t pf_count, size_t network_count,
     inventory->pf_count = pf_count;
     inventory->pfs = mem_calloc(pf_count, sizeof *inventory->pfs);
     inventory->network_count = network_count;
-    inventory->networks = mem_calloc(network_count,
-                                     sizeof *inventory->networks);
+    inventory->networks =
+        mem_calloc(network_count, sizeof *inventory->networks);
     inventory->unreadable_count = unreadable_count;
-    inventory->unreadable = mem_calloc(unreadable_count,
-                                       sizeof *inventory->unreadable);
+    inventory->unreadable =
+        mem_calloc(unreadable_count, sizeof *inventory->unreadable);
     return inventory;
 }
 
@@ -176,8 +176,7 @@ bool pf_same(const struct pf *a, const struct pf *b)
         mac_compare(&a->mac, &b->mac) != 0 || a->link_up != b->link_up ||
         a->link_speed_mbps != b->link_speed_mbps || a->mtu != b->mtu ||
         strcmp(a->bond, b->bond) != 0 || a->num_vfs != b->num_vfs ||
-        a->eswitch_mode != b->eswitch_mode ||
-        a->management != b->management ||
+        a->eswitch_mode != b->eswitch_mode || a->management != b->management ||
         strcmp(a->management_reason, b->management_reason) != 0 ||
         !capabilities_same(&a->capabilities, &b->capabilities) ||
         a->vf_count != b->vf_count)

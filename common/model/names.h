@@ -8,17 +8,16 @@
 /* Defines NOUN_name() and NOUN_parse() for 'enum NOUN' over a table that was
  * defined as 'static const char *const NOUN_names[END]'. A value outside the
  * table is called "?"; an unknown name parses as END. */
-#define NAMES_DEFINE(noun, end)                                        \
-    const char *noun##_name(enum noun value)                           \
-    {                                                                  \
-        return (unsigned)value < (unsigned)(end) ? noun##_names[value] \
-                                                 : "?";                \
-    }                                                                  \
-    enum noun noun##_parse(const char *name)                           \
-    {                                                                  \
-        return (enum noun)names_find(noun##_names, (end), name);       \
-    }                                                                  \
-    _Static_assert(sizeof noun##_names / sizeof *noun##_names == (end), \
+#define NAMES_DEFINE(noun, end)                                                \
+    const char *noun##_name(enum noun value)                                   \
+    {                                                                          \
+        return (unsigned)value < (unsigned)(end) ? noun##_names[value] : "?";  \
+    }                                                                          \
+    enum noun noun##_parse(const char *name)                                   \
+    {                                                                          \
+        return (enum noun)names_find(noun##_names, (end), name);               \
+    }                                                                          \
+    _Static_assert(sizeof noun##_names / sizeof *noun##_names == (end),        \
                    "a name for every value")
 
 /* The index of 'name' in the table (a NULL entry matches nothing), or

@@ -28,9 +28,8 @@ static const char *const link_state_names[] = {
 NAMES_DEFINE(link_state, LINK_STATE_MAX);
 
 /* Refuses one field with a reason and a remedy; returns -1. */
-#define refuse(err, field, remedy, ...)                                      \
-    (error_fill(err, ERROR_INVALID, 0, policy_field_name(field),             \
-                __VA_ARGS__),                                                \
+#define refuse(err, field, remedy, ...)                                        \
+    (error_fill(err, ERROR_INVALID, 0, policy_field_name(field), __VA_ARGS__), \
      error_remedy(err, "%s", remedy), -1)
 
 static int check_mac(const struct policy *policy, struct error *err)
@@ -87,15 +86,13 @@ static int check_rates(const struct policy *policy, struct error *err)
     uint32_t min = has_min ? policy->min_tx_rate_mbps : 0;
     uint32_t max = has_max ? policy->max_tx_rate_mbps : 0;
     if (min > POLICY_RATE_MAX_MBPS)
-        return refuse(err, POLICY_MIN_TX_RATE_MBPS,
-                      "give Mbit/s; 0 = no guarantee",
-                      "rate %" PRIu32 " is out of range 0-%u", min,
-                      POLICY_RATE_MAX_MBPS);
+        return refuse(
+            err, POLICY_MIN_TX_RATE_MBPS, "give Mbit/s; 0 = no guarantee",
+            "rate %" PRIu32 " is out of range 0-%u", min, POLICY_RATE_MAX_MBPS);
     if (max > POLICY_RATE_MAX_MBPS)
-        return refuse(err, POLICY_MAX_TX_RATE_MBPS,
-                      "give Mbit/s; 0 = unlimited",
-                      "rate %" PRIu32 " is out of range 0-%u", max,
-                      POLICY_RATE_MAX_MBPS);
+        return refuse(
+            err, POLICY_MAX_TX_RATE_MBPS, "give Mbit/s; 0 = unlimited",
+            "rate %" PRIu32 " is out of range 0-%u", max, POLICY_RATE_MAX_MBPS);
     if (max && min > max)
         return refuse(err, POLICY_MIN_TX_RATE_MBPS,
                       "lower min_tx_rate_mbps or raise max_tx_rate_mbps",
