@@ -95,15 +95,20 @@ int64_t agent_step(struct agent *agent, int64_t now_ns);
  * due, or a report is in flight, or the incarnation is not yet durable.
  * Partial where the last report was accepted, else full. */
 struct observed *agent_report(struct agent *agent, int64_t now_ns);
-/* When agent_report() will have something, as far as known now. */
+/* When agent_report() will have something, as far as known now. The time that
+ * agent_step() returns covers it. */
 int64_t agent_report_due(const struct agent *agent, int64_t now_ns);
 
 enum agent_outcome {
     AGENT_REPORT_ACCEPTED, /* ports told absent are forgotten */
     AGENT_REPORT_LOST, /* no answer or an error: unknown whether it arrived */
     AGENT_REPORT_NEED_FULL,
-    AGENT_REPORT_STALE, /* a newer incarnation or sequence is known there */
+    AGENT_REPORT_STALE,   /* a newer incarnation or sequence is known there */
+    AGENT_REPORT_REFUSED, /* wrong host, bad token …: only people can help */
+
 };
+/* How the next one waits: not at all after ACCEPTED and the first NEED_FULL or
+ * STALE in a row; else 1 to 30 s, doubling, with jitter; REFUSED: 30 s. */
 /* The end of the report in flight ('sequence' of another one is ignored).
  * 'known_incarnation': STALE: the scheduler's, 0 = it did not say. */
 void agent_report_done(struct agent *agent, uint64_t sequence,

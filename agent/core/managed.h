@@ -56,10 +56,11 @@ enum managed_phase managed_phase_parse(const char *name);
 bool managed_move_allowed(enum managed_phase from, enum managed_phase to);
 
 struct managed {
-    struct uuid port, vm; /* zero: held for no port (a probe, or a port that
+    struct uuid port, vm;   /* zero: held for no port (a probe, or a port that
                              was given up while its VF was gone) */
-    struct claim claim;   /* the VF */
-    struct policy policy; /* as asked, MAC among it; probe: what it writes */
+    struct claim claim;     /* the VF */
+    struct policy policy;   /* as asked, MAC among it; probe: what it writes */
+    struct policy baseline; /* as the kernel read before we touched the VF */
     struct revision revision; /* of the desired port that this follows */
     uint8_t phase;            /* enum managed_phase */
     bool unknown;             /* a full document lacked the port: left alone */

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine: carries out what agent/core decides on the host and the disk, and
+ * reads the host again where it changed. Reports are made in report.c. */
+#define LOG_MODULE "agent"
+#include "agent/agent.h"
+
+#include "agent/internal.h"
+#include "common/base/log.h"
+#include "common/base/str.h"
+#include "common/base/timestamp.h"
+
+#include <string.h>
+
+#define HEARTBEAT_NS (10 * TIMESTAMP_SECOND)
+#define COALESCE_NS (100 * TIMESTAMP_MS)
+#define AUDIT_NS (60 * TIMESTAMP_SECOND)
+#define READ_RETRY_NS TIMESTAMP_SECOND
+#define ACTIONS_PER_STEP 16
+
+struct agent *agent_new(const struct agent_config *config, struct error *err)
+{
+    struct agent_state state = {0};
+    if (config->state_ops->load(config->state_context, &state, err) < 0)
+        return NULL;
+    struct agent *agent = mem_new(struct agent);
+    agent->config = *config;
+    str_copy(agent->name, config->name);
+    str_copy(agent->version, config->version ? config->version : "");
+    agent->config.name = agent->name;
+    agent->config.version = agent->version;
+    if (config->heartbeat_ns == 0)
+        agent->config.heartbeat_ns = HEARTBEAT_NS;
+    if (config->coalesce_ns == 0)
+        agent->config.coalesce_ns = COALESCE_NS;
+    if (config->audit_ns == 0)
+        agent->config.audit_ns = AUDIT_NS;
+    if (config->actions_per_step == 0)
+        agent->config.actions_per_step = ACTIONS_PER_STEP;
+    struct reconcile_config core = {.seed = config->seed,
+                                    .skip_probing = config->skip_probing};
+    str_copy(core.host, config->name);
+    agent->core = reconcile_new(&core, &state);
+    agent->read_all = true;
+    agent->need_full = true;
+    agent->rng.state = config->seed ^ UINT64_C(0x6a696e);
+    return agent;
+}
+
+void agent_free(struct agent *agent)
+{
+    if (!agent)
+        return;
+    report_done(agent);
+    reconcile_free(agent->core);
+    free(agent);
+}
+
+/* ---- readings ------------------------------------------------------------------- */
+
+static void mark_dirty(struct agent *agent, const struct pf_key *key)
+{
+    for (size_t i = 0; i < agent->dirty_count; i++) {
+        if (pf_key_compare(&agent->dirty[i], key) == 0)
+            return;
+    }
+    if (agent->dirty_count == HOST_CHANGES_MAX)
+        agent->read_all = true;
+    else
+        agent->dirty[agent->dirty_count++] = *key;
+}
+
+void agent_host_changed(struct agent *agent, const struct host_changes *changes)
+{
+    if (changes->everything || changes->host_facts)
+        agent->read_all = true;
+    for (size_t i = 0; i < changes->pf_count; i++)
+        mark_dirty(agent, &changes->pfs[i]);
+}
+
+void agent_host_events(struct agent *agent)
+{
+    struct host_backend *host = agent->config.host;
+    struct host_changes changes = {0};
+    struct error err;
+    if (host->ops->changes(host, &changes, &err) < 0) {
+        log_failure(LOG_MODULE, LOG_WARNING, "read the host's events", &err);
+        memset(&changes, 0, sizeof changes);
+        changes.everything = true;
+    }
+    agent_host_changed(agent, &changes);
+}
+
+static void read_failed(struct agent *agent, int64_t now, const char *what,
+                        const struct error *err)
+{
+    if (!agent->read_failing)
+        log_failure(LOG_MODULE, LOG_WARNING, what, err);
+    agent->read_failing = true;
+    unsigned shift = agent->read_failures < 5 ? agent->read_failures : 5;
+    agent->read_failures++;
+    agent->read_at = now + (READ_RETRY_NS << shift);
+}
+
+static void read_inventory(struct agent *agent, int64_t now)
+{
+    struct host_backend *host = agent->config.host;
+    struct error err;
+    auto_inventory struct inventory *inventory =
+        host->ops->inventory(host, &err);
+    if (!inventory) {
+        read_failed(agent, now, "read the host's inventory", &err);
+        return;
+    }
+    agent->read_all = false;
+    agent->dirty_count = 0;
+    agent->read_failures = 0;
+    agent->read_failing = false;
+    reconcile_inventory(agent->core, now, inventory);
+}
+
+static const struct pf *known_pf(const struct agent *agent,
+                                 const struct pf_key *key)
+{
+    for (size_t i = 0; i < reconcile_pf_count(agent->core); i++) {
+        const struct pf *pf = reconcile_pf_at(agent->core, i);
+        if (pf_key_compare(&pf->key, key) == 0)
+            return pf;
+    }
+    return NULL;
+}
+
+static void read_dirty(struct agent *agent, int64_t now)
+{
+    struct host_backend *host = agent->config.host;
+    struct pf_key key = agent->dirty[agent->dirty_count - 1];
+    const struct pf *known = known_pf(agent, &key);
+    if (!known) {
+        /* A new PF: whether it carries the host's traffic is told only by a
+         * whole reading. */
+        agent->read_all = true;
+        return;
+    }
+    struct error err;
+    auto_pf struct pf *pf = host->ops->read_pf(host, &key, known, &err);
+    if (!pf && err.code != ERROR_VANISHED) {
+        read_failed(agent, now, key.text, &err);
+        return;
+    }
+    agent->dirty_count--;
+    agent->read_failures = 0;
+    agent->read_failing = false;
+    if (!pf)
+        log_info("PF %s is gone", key.text);
+    reconcile_pf(agent->core, now, &key, pf);
+}
+
+static bool has_reading(const struct agent *agent)
+{
+    return agent->read_all || agent->dirty_count > 0;
+}
+
+/* One reading if one is due. The first change waits a little for others: one
+ * 'ip link set' makes several events. */
+static bool do_reading(struct agent *agent, int64_t now)
+{
+    if (agent->config.audit_ns > 0 && now >= agent->audit_at) {
+        agent->audit_at = now + agent->config.audit_ns;
+        for (size_t i = 0; i < reconcile_pf_count(agent->core); i++) {
+            if (reconcile_pf_held(agent->core, i))
+                mark_dirty(agent, &reconcile_pf_at(agent->core, i)->key);
+        }
+    }
+    if (!has_reading(agent)) {
+        agent->read_at = 0;
+        return false;
+    }
+    if (agent->read_at == 0)
+        agent->read_at = reconcile_facts(agent->core)
+                             ? now + agent->config.coalesce_ns / 2
+                             : now;
+    if (now < agent->read_at)
+        return false;
+    if (agent->read_all)
+        read_inventory(agent, now);
+    else
+        read_dirty(agent, now);
+    return true;
+}
+
+/* ---- actions --------------------------------------------------------------------- */
+
+static int save(struct agent *agent, struct error *err)
+{
+    const struct agent_state_ops *ops = agent->config.state_ops;
+    int status = ops->save(agent->config.state_context,
+                           reconcile_state(agent->core), err);
+    if (status < 0 && !agent->save_failing)
+        log_failure(LOG_MODULE, LOG_ERROR,
+                    "save the agent's state; no VF is touched until it works",
+                    err);
+    if (status == 0 && agent->save_failing)
+        log_info("the agent's state is saved again");
+    agent->save_failing = status < 0;
+    return status;
+}
+
+static const char *action_name(enum action_kind kind)
+{
+    static const char *const names[] = {[ACTION_SAVE] = "save",
+                                        [ACTION_READ] = "read",
+                                        [ACTION_WRITE] = "write",
+                                        [ACTION_RESET] = "reset"};
+    return names[kind];
+}
+
+static void carry_out(struct agent *agent, const struct action *action,
+                      struct action_result *result)
+{
+    struct host_backend *host = agent->config.host;
+    const struct host_ops *ops = host->ops;
+    struct error *err = &result->err;
+    int status = -1;
+    switch (action->kind) {
+    case ACTION_SAVE:
+        status = save(agent, err);
+        break;
+    case ACTION_READ:
+        status = ops->vf_read(host, &action->pf, action->vf_index,
+                              &result->policy, err);
+        if (status < 0 && err->code == ERROR_UNSUPPORTED) {
+            /* The driver tells nothing of its VFs. */
+            memset(&result->policy, 0, sizeof result->policy);
+            status = 0;
+        }
+        break;
+    case ACTION_WRITE:
+        status = ops->vf_write(host, &action->pf, action->vf_index,
+                               &action->policy, action->fields, err);
+        break;
+    case ACTION_RESET:
+        status = ops->vf_reset(host, &action->pf, action->vf_index, err);
+        break;
+    }
+    result->failed = status < 0;
+    if (action->kind != ACTION_SAVE)
+        log_debug("%s host=%s pf=%s vf=%u: %s", action_name(action->kind),
+                  agent->name, action->pf.text, action->vf_index,
+                  result->failed ? err->msg : "ok");
+}
+
+static bool do_action(struct agent *agent, int64_t now, int64_t *wake)
+{
+    struct action action;
+    if (!reconcile_next(agent->core, now, &action, wake))
+        return false;
+    struct action_result result = {0};
+    carry_out(agent, &action, &result);
+    if (reconcile_done(agent->core, now, &action, &result))
+        mark_dirty(agent, &action.pf);
+    return true;
+}
+
+int64_t agent_step(struct agent *agent, int64_t now_ns)
+{
+    int64_t wake = now_ns;
+    bool more = true;
+    agent->now = now_ns;
+
+    for (unsigned i = 0; more && i < agent->config.actions_per_step; i++)
+        more = do_reading(agent, now_ns) || do_action(agent, now_ns, &wake);
+    report_notice(agent, now_ns);
+    if (more)
+        return now_ns;
+    if (has_reading(agent) && agent->read_at < wake)
+        wake = agent->read_at;
+    if (agent->config.audit_ns > 0 && agent->audit_at < wake)
+        wake = agent->audit_at;
+    int64_t due = agent_report_due(agent, now_ns);
+    return due < wake ? due : wake;
+}
+
+/* ---- documents, views ---------------------------------------------------------------- */
+
+int agent_desired(struct agent *agent, const struct desired *desired,
+                  struct error *err)
+{
+    return reconcile_desired(agent->core, desired, err);
+}
+
+struct revision agent_following(const struct agent *agent)
+{
+    return reconcile_following(agent->core);
+}
+
+const struct agent_state *agent_state_view(struct agent *agent)
+{
+    return reconcile_state(agent->core);
+}
+
+bool agent_is_idle(const struct agent *agent)
+{
+    return !has_reading(agent) && reconcile_is_durable(agent->core) &&
+           reconcile_is_settled(agent->core);
+}

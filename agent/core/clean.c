@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cleaning: write clean values, reset, and prove by reading back. A VF that is
+ * not clean after some tries is quarantined and tried again later. Restoring
+ * after a refusal is the same without the reset. */
+#include "agent/core/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Zero, or a MAC that is not ours: what the VF had before we took it, or a
+ * local one such as VF drivers make when they bind. */
+static bool mac_is_clean(const struct entry *entry, const struct mac *mac)
+{
+    if (mac_is_zero(mac))
+        return true;
+    if (policy_has(&entry->m.policy, POLICY_MAC) &&
+        mac_compare(mac, &entry->m.policy.mac) == 0)
+        return false;
+    if (mac_is_local(mac))
+        return true;
+    return policy_has(&entry->m.baseline, POLICY_MAC) &&
+           mac_compare(mac, &entry->m.baseline.mac) == 0;
+}
+
+uint32_t clean_difference(const struct entry *entry,
+                          const struct policy *readback)
+{
+    struct policy clean = policy_clean();
+    uint32_t bits = policy_difference(&clean, readback) & readback->set &
+                    ~entry->skip & ~POLICY_BIT(POLICY_MAC);
+    if (policy_has(readback, POLICY_MAC) &&
+        !mac_is_clean(entry, &readback->mac))
+        bits |= POLICY_BIT(POLICY_MAC);
+    return bits;
+}
+
+/* Fields that we may have written though the driver doesn't tell them: they are
+ * written back too, once, as well as it goes. */
+static uint32_t untold(const struct entry *entry, const struct policy *readback)
+{
+    struct policy clean = policy_clean();
+    return policy_difference(&entry->m.policy, &clean) & entry->m.policy.set &
+           ~readback->set & ~entry->skip;
+}
+
+static void quarantine(struct reconcile *r, struct entry *entry, int64_t now,
+                       const char *field, const char *why)
+{
+    const struct pf_slot *slot = slot_of(r, &entry->m.claim.pf);
+    unsigned failures = entry->failures++;
+    entry_condition(r, entry, now, CONDITION_FALSE, "VfNotClean", field,
+                    "the VF does not become clean: %.150s; it is tried again "
+                    "by itself, see the kernel's log",
+                    why);
+    entry_move(r, entry, MANAGED_QUARANTINED);
+    entry->pf_signature = slot ? pf_signature(slot->pf) : 0;
+    int64_t wait = QUARANTINE_RETRY_NS << (failures < 6 ? failures : 6);
+    entry->next_at =
+        now + (wait < QUARANTINE_RETRY_MAX_NS ? wait : QUARANTINE_RETRY_MAX_NS);
+}
+
+/* One more round, or quarantine. */
+static void not_clean(struct reconcile *r, struct entry *entry, int64_t now,
+                      const char *field, const char *why)
+{
+    entry->tries++;
+    entry->step = STEP_READ;
+    entry->next_at = now + (RETRY_NS << entry->tries);
+    if (entry->tries >= TRIES_MAX)
+        quarantine(r, entry, now, field, why);
+}
+
+static void clean_now(struct reconcile *r, struct entry *entry, int64_t now)
+{
+    if (entry->m.phase == MANAGED_RESTORING) {
+        const struct pf_slot *slot = slot_of(r, &entry->m.claim.pf);
+        unsigned failures = entry->failures ? entry->failures - 1 : 0;
+        entry_move(r, entry, MANAGED_FAILED); /* the condition stays */
+        entry->pf_signature = slot ? pf_signature(slot->pf) : 0;
+        int64_t wait = FAILED_RETRY_NS << (failures < 7 ? failures : 7);
+        entry->next_at =
+            now + (wait < FAILED_RETRY_MAX_NS ? wait : FAILED_RETRY_MAX_NS);
+        return;
+    }
+    entry->gone = true;
+    struct want *want = want_of(r, &entry->m.port);
+    entry_touch(r, entry);
+    entry->intent = r->version;
+    if (want)
+        want->durable_at = r->version;
+}
+
+static void read_done(struct reconcile *r, struct entry *entry, int64_t now)
+{
+    const struct policy *readback = &entry->readback;
+    uint32_t bits = clean_difference(entry, readback);
+    bool first =
+        entry->step == STEP_READ && entry->tries == 0 && !entry->was_reset;
+    if (first)
+        bits |= untold(entry, readback);
+    bool resets = entry->m.phase == MANAGED_CLEANING && !entry->was_reset;
+    if (!bits) {
+        if (resets)
+            entry->step = STEP_RESET;
+        else
+            clean_now(r, entry, now);
+        return;
+    }
+    if (entry->step == STEP_READ) {
+        entry->fields = bits;
+        entry->to_write = policy_clean();
+        entry->step = STEP_WRITE;
+        return;
+    }
+    enum policy_field field = (enum policy_field)__builtin_ctz(bits);
+    char value[POLICY_VALUE_SIZE], text[96];
+    snprintf(text, sizeof text, "it reads %s %s", policy_field_name(field),
+             policy_value_text(readback, field, value));
+    not_clean(r, entry, now, policy_field_name(field), text);
+}
+
+static void write_failed(struct reconcile *r, struct entry *entry, int64_t now,
+                         const struct error *err)
+{
+    enum policy_field field = policy_field_parse(err->field);
+    if (err->code == ERROR_UNSUPPORTED && field < POLICY_FIELD_MAX) {
+        entry->skip |= POLICY_BIT(field);
+        entry->step = STEP_READ;
+        return;
+    }
+    bool zero_refused = field == POLICY_MAC && err->code != ERROR_AGAIN &&
+                        err->code != ERROR_VANISHED &&
+                        mac_is_zero(&entry->to_write.mac);
+    if (zero_refused) {
+        /* Where zero is refused, a fresh local MAC takes ours away. */
+        entry->to_write.mac = mac_make(&r->rng);
+        return;
+    }
+    char text[200];
+    snprintf(text, sizeof text, "%s: %s%s%.140s", err->field,
+             err->sys ? error_errno_name(err->sys) : "", err->sys ? ": " : "",
+             err->msg);
+    not_clean(r, entry, now, err->field, text);
+}
+
+/* Gone devices are waited for (the rules block the entry); they are no proof
+ * that the VF can't be cleaned. */
+static bool waits(struct entry *entry, int64_t now, const struct error *err)
+{
+    if (err->code != ERROR_VANISHED)
+        return false;
+    entry->step = STEP_READ;
+    entry->next_at = now + FAILED_RETRY_NS;
+    return true;
+}
+
+bool clean_done(struct reconcile *r, struct entry *entry, int64_t now,
+                const struct action *action, const struct action_result *result)
+{
+    const struct error *err = &result->err;
+    if (result->failed && waits(entry, now, err))
+        return true;
+    switch (action->kind) {
+    case ACTION_WRITE:
+        if (result->failed)
+            write_failed(r, entry, now, err);
+        else
+            entry->step = entry->was_reset ? STEP_PROVE : STEP_RESET;
+        if (!result->failed && entry->m.phase == MANAGED_RESTORING)
+            entry->step = STEP_PROVE;
+        break;
+    case ACTION_RESET:
+        if (result->failed && err->code != ERROR_UNSUPPORTED) {
+            not_clean(r, entry, now, "", err->msg);
+            break;
+        }
+        entry->was_reset = true;
+        entry->step = STEP_PROVE;
+        break;
+    case ACTION_READ:
+    case ACTION_SAVE:
+        if (result->failed)
+            not_clean(r, entry, now, "", err->msg);
+        else
+            read_done(r, entry, now);
+        break;
+    }
+    return false;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of agent/core: one reconcile object, shared by the files of this
+ * folder. Entries are ordered by (PF, VF index), wants by port id. */
+#pragma once
+
+#include "agent/core/managed.h"
+#include "agent/core/reconcile.h"
+#include "common/base/rng.h"
+#include "common/base/timestamp.h"
+
+#define CONDITION_TYPE "PolicyApplied"
+
+/* Tries before a VF counts as refused or not clean. */
+#define TRIES_MAX 3
+#define RETRY_NS (100 * TIMESTAMP_MS)
+#define FAILED_RETRY_NS (5 * TIMESTAMP_SECOND)
+#define FAILED_RETRY_MAX_NS (300 * TIMESTAMP_SECOND)
+#define QUARANTINE_RETRY_NS (60 * TIMESTAMP_SECOND)
+#define QUARANTINE_RETRY_MAX_NS (3600 * TIMESTAMP_SECOND)
+/* A released port whose VF is gone for so long is told absent; the VF stays
+ * held, to be cleaned when it comes back. */
+#define VANISHED_GIVE_UP_NS (60 * TIMESTAMP_SECOND)
+#define SAVE_RETRY_NS TIMESTAMP_SECOND
+#define SAVE_RETRY_MAX_NS (30 * TIMESTAMP_SECOND)
+#define PROBE_RETRY_NS (300 * TIMESTAMP_SECOND)
+
+/* Where an entry is within its phase: read what is there, write what differs,
+ * reset, prove by reading back. */
+enum step { STEP_READ, STEP_WRITE, STEP_RESET, STEP_PROVE };
+
+struct probe {
+    uint8_t field; /* enum policy_field being tried */
+    bool complete; /* rates and link state could be tried */
+    struct capabilities found;
+    struct policy trial; /* what is on the VF while trying */
+};
+
+struct entry {
+    struct managed m;
+    uint64_t intent; /* state version that must be durable before a touch */
+    bool gone;       /* clean; leaves the set once that is durable */
+    uint8_t step;    /* enum step */
+    uint8_t tries;
+    bool was_reset;
+    bool drifted;      /* was applied, then read otherwise */
+    unsigned failures; /* in a row, for the back-off */
+    int64_t next_at;   /* nothing before this */
+    uint32_t skip;     /* fields nobody asked for that the device can't set */
+    uint32_t fields;   /* STEP_WRITE: what to write of 'to_write' */
+    struct policy to_write;
+    bool has_readback;
+    struct policy readback;
+    int64_t readback_at;
+    uint64_t pf_signature; /* when it failed */
+    int64_t vanished_at;   /* 0 = the VF is there */
+    struct probe *probe;   /* owned; PROBING only */
+};
+
+struct want {
+    struct desired_port d;
+    bool blocked; /* by 'condition': no entry can be made */
+    struct condition condition;
+    uint64_t durable_at; /* ABSENT is told once this version is durable */
+    int64_t since;       /* when the document brought it */
+};
+
+struct pf_slot {
+    struct pf *pf; /* our own copy: readings are put into it */
+    uint64_t changes;
+    int64_t probe_at; /* no probe before this */
+};
+
+struct reconcile {
+    struct reconcile_config config;
+    struct rng rng;
+
+    struct agent_state state; /* the scalars; arrays only as reconcile_state()
+                                 last made them */
+    uint64_t version, saved;  /* of the state */
+    uint64_t incarnation_version; /* makes the incarnation durable */
+
+    int64_t now;            /* of the last call that said it */
+    int64_t save_at;        /* back-off after a failed save */
+    int64_t save_failed_at; /* since when */
+
+    unsigned save_failures;
+    char save_error[160]; /* "" = the last save worked */
+
+    bool has_document; /* a full one came in this life */
+    bool replan;       /* inputs changed since the last plan */
+    int64_t plan_at;   /* or: the time a rule waits for */
+    uint64_t changes;
+
+    const struct inventory *facts;
+    size_t pf_count, pf_capacity;
+    struct pf_slot *pfs; /* ordered by key */
+
+    size_t entry_count, entry_capacity;
+    struct entry **entries;
+    size_t cursor; /* where reconcile_next() goes on */
+
+    size_t want_count, want_capacity;
+    struct want *wants;
+
+    size_t probed_count;
+    struct probed probed[PROBED_MAX];
+};
+
+/* ---- set.c: the set of entries and wants -------------------------------------- */
+struct entry *entry_at(const struct reconcile *r, const struct pf_key *pf,
+                       uint16_t vf_index);
+struct entry *entry_add(struct reconcile *r, const struct managed *managed);
+void entry_remove(struct reconcile *r, size_t index);
+/* Any entry that is held for the port? */
+bool entries_hold(const struct reconcile *r, const struct uuid *port);
+struct want *want_of(const struct reconcile *r, const struct uuid *port);
+struct want *want_put(struct reconcile *r, const struct desired_port *port);
+void want_remove(struct reconcile *r, struct want *want);
+struct pf_slot *slot_of(const struct reconcile *r, const struct pf_key *key);
+/* The VF of an entry or claim in the last reading, NULL if not there. */
+struct vf *vf_of(const struct reconcile *r, const struct pf_key *pf,
+                 uint16_t vf_index);
+/* The durable part of an entry changed. */
+void entry_touch(struct reconcile *r, struct entry *entry);
+/* Move along the diagram; starts at STEP_READ. */
+void entry_move(struct reconcile *r, struct entry *entry,
+                enum managed_phase phase);
+/* The same for a new order: nothing is touched before it is durable. */
+void entry_move_durably(struct reconcile *r, struct entry *entry,
+                        enum managed_phase phase);
+void entry_condition(struct reconcile *r, struct entry *entry, int64_t now,
+                     enum condition_status status, const char *reason,
+                     const char *field, const char *format, ...)
+    __attribute__((format(printf, 7, 8)));
+void condition_fill(struct condition *condition, int64_t now,
+                    enum condition_status status, const char *reason,
+                    const char *field, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+/* Something that the views tell of this PF changed. */
+void pf_changed(struct reconcile *r, const struct pf_key *key);
+
+/* ---- rules.c ---------------------------------------------------------------------- */
+enum purpose {
+    PURPOSE_TAKE = 1,  /* a VF that we don't hold yet, for a port */
+    PURPOSE_APPLY = 2, /* go on with one that we hold */
+    PURPOSE_CLEAN = 4,
+    PURPOSE_PROBE = 8,
+};
+/* Fills 'condition' and returns false if the rules forbid it now. */
+bool rules_allow(const struct reconcile *r, enum purpose purpose,
+                 const struct pf_key *pf, uint16_t vf_index,
+                 const struct mac *mac, int64_t now,
+                 struct condition *condition);
+/* Why a VF that nobody holds is not free ("vlan 100"), or "" if it reads like
+ * one that a driver just made. Interned. */
+const char *vf_dirt(const struct vf *vf);
+/* Facts on which it depends whether a PF takes a policy. */
+uint64_t pf_signature(const struct pf *pf);
+/* Bring entries and wants in line with the inputs. */
+void plan(struct reconcile *r, int64_t now);
+
+/* ---- apply.c, clean.c, probe.c: the steps within the phases -------------------------- */
+/* Fill the action of the current step. */
+void entry_action(const struct entry *entry, struct action *action);
+bool apply_done(struct reconcile *r, struct entry *entry, int64_t now,
+                const struct action *action,
+                const struct action_result *result);
+bool clean_done(struct reconcile *r, struct entry *entry, int64_t now,
+                const struct action *action,
+                const struct action_result *result);
+bool probe_done(struct reconcile *r, struct entry *entry, int64_t now,
+                const struct action *action,
+                const struct action_result *result);
+/* Does the VF of the entry differ from what is wanted? Bits to write. */
+uint32_t apply_difference(const struct entry *entry,
+                          const struct policy *readback);
+uint32_t clean_difference(const struct entry *entry,
+                          const struct policy *readback);
+/* Start a probe where one is due; sets *wake to a later time that matters. */
+void probe_plan(struct reconcile *r, int64_t now, int64_t *wake);
+/* Put what probes found into a view. */
+void probe_overlay(const struct reconcile *r, struct pf *pf);

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reconcile object: readings in, the next action out, its result back. The
+ * rules are in rules.c, the steps within the phases in apply.c, clean.c and
+ * probe.c, what is told in view.c. */
+#include "agent/core/internal.h"
+#include "common/base/str.h"
+
+#include <string.h>
+
+struct reconcile *reconcile_new(const struct reconcile_config *config,
+                                struct agent_state *state)
+{
+    struct reconcile *r = mem_new(struct reconcile);
+    r->config = *config;
+    r->rng.state = config->seed;
+    r->state = *state;
+    r->state.managed = NULL;
+    r->state.probed = NULL;
+    r->plan_at = INT64_MAX;
+    for (size_t i = 0; i < state->managed_count; i++) {
+        struct entry *entry = entry_add(r, &state->managed[i]);
+        entry->intent = 0; /* it comes from the disk */
+    }
+    for (size_t i = 0; i < state->probed_count && i < PROBED_MAX; i++)
+        r->probed[r->probed_count++] = state->probed[i];
+    agent_state_done(state);
+    r->state.incarnation++;
+    r->incarnation_version = ++r->version;
+
+    return r;
+}
+
+void reconcile_free(struct reconcile *r)
+{
+    if (!r)
+        return;
+    while (r->entry_count)
+        entry_remove(r, r->entry_count - 1);
+    for (size_t i = 0; i < r->pf_count; i++)
+        ref_put(r->pfs[i].pf);
+    ref_put(r->facts);
+    free(r->entries);
+    free(r->pfs);
+    free(r->wants);
+    agent_state_done(&r->state);
+    free(r);
+}
+
+/* ---- readings ---------------------------------------------------------------------- */
+
+static void forget_readbacks(struct reconcile *r, const struct pf_key *key)
+{
+    for (size_t i = 0; i < r->entry_count; i++) {
+        if (pf_key_compare(&r->entries[i]->m.claim.pf, key) == 0)
+            r->entries[i]->has_readback = false;
+    }
+}
+
+/* What a later reading says of the VFs that we hold. */
+static void take_readbacks(struct reconcile *r, const struct pf *pf)
+{
+    forget_readbacks(r, &pf->key);
+
+    for (size_t i = 0; i < pf->vf_count; i++) {
+        const struct vf *vf = &pf->vfs[i];
+        struct entry *entry = entry_at(r, &pf->key, vf->index);
+        if (!entry)
+            continue;
+        entry->has_readback = true;
+        entry->readback = vf->policy;
+        entry->readback_at = vf->observed_at;
+    }
+}
+
+static void put_pf(struct reconcile *r, const struct pf *pf)
+{
+    struct pf_slot *slot = slot_of(r, &pf->key);
+    if (!slot) {
+        mem_grow(&r->pfs, &r->pf_capacity, r->pf_count, sizeof *r->pfs);
+        size_t i = r->pf_count++;
+        for (; i > 0 && pf_key_compare(&r->pfs[i - 1].pf->key, &pf->key) > 0;
+             i--)
+            r->pfs[i] = r->pfs[i - 1];
+        slot = &r->pfs[i];
+        memset(slot, 0, sizeof *slot);
+    }
+    bool same = slot->pf && pf_same(slot->pf, pf);
+    ref_put(slot->pf);
+    slot->pf = pf_dup(pf);
+    take_readbacks(r, slot->pf);
+    if (!same)
+        pf_changed(r, &pf->key);
+}
+
+static void remove_pf(struct reconcile *r, const struct pf_key *key)
+{
+    struct pf_slot *slot = slot_of(r, key);
+    if (!slot)
+        return;
+    forget_readbacks(r, key);
+    ref_put(slot->pf);
+    size_t i = (size_t)(slot - r->pfs);
+    r->pf_count--;
+    memmove(r->pfs + i, r->pfs + i + 1, (r->pf_count - i) * sizeof *r->pfs);
+    r->changes++;
+}
+
+void reconcile_inventory(struct reconcile *r, int64_t now,
+                         const struct inventory *inventory)
+{
+    r->now = now;
+    for (size_t i = r->pf_count; i-- > 0;) {
+        struct pf_key key = r->pfs[i].pf->key;
+        if (!inventory_pf(inventory, &key))
+            remove_pf(r, &key);
+    }
+    for (size_t i = 0; i < inventory->pf_count; i++)
+        put_pf(r, inventory->pfs[i]);
+    if (!r->facts || !inventory_same_host_facts(r->facts, inventory))
+        r->changes++;
+    const struct inventory *old = r->facts;
+    r->facts = ref_get(inventory);
+    ref_put(old);
+    r->replan = true;
+}
+
+void reconcile_pf(struct reconcile *r, int64_t now, const struct pf_key *key,
+                  const struct pf *pf)
+{
+    r->now = now;
+    if (pf)
+        put_pf(r, pf);
+    else
+        remove_pf(r, key);
+    r->replan = true;
+}
+
+void reconcile_raise_incarnation(struct reconcile *r, uint64_t above)
+{
+    if (r->state.incarnation <= above)
+        r->state.incarnation = above + 1;
+    else
+        r->state.incarnation = r->state.incarnation * 2 + 1;
+    r->incarnation_version = ++r->version;
+}
+
+/* ---- the next action ------------------------------------------------------------------ */
+
+/* A released VF that is gone for long: the port is told absent, the VF stays
+ * ours, to be cleaned should it come back. */
+static void give_up_port(struct reconcile *r, struct entry *entry)
+{
+    struct want *want = want_of(r, &entry->m.port);
+    memset(&entry->m.port, 0, sizeof entry->m.port);
+    memset(&entry->m.vm, 0, sizeof entry->m.vm);
+    entry_touch(r, entry);
+    if (want)
+        want->durable_at = r->version;
+}
+
+/* Is there something to do for this entry in its phase? */
+static bool works(const struct entry *entry)
+{
+    const struct managed *m = &entry->m;
+    bool active = m->phase == MANAGED_APPLYING ||
+                  m->phase == MANAGED_RESTORING ||
+                  m->phase == MANAGED_CLEANING ||
+                  (m->phase == MANAGED_PROBING && entry->probe);
+    return active && !entry->gone && !m->unknown;
+}
+
+static enum purpose purpose_of(const struct entry *entry)
+{
+    return entry->m.phase == MANAGED_CLEANING ? PURPOSE_CLEAN : PURPOSE_APPLY;
+}
+
+static bool is_allowed(struct reconcile *r, struct entry *entry, int64_t now,
+                       int64_t *wake)
+{
+    struct managed *m = &entry->m;
+    bool cleaning = m->phase == MANAGED_CLEANING;
+    struct condition before = m->condition;
+    bool allowed =
+        rules_allow(r, cleaning ? PURPOSE_CLEAN : PURPOSE_APPLY, &m->claim.pf,
+                    m->claim.vf_index, &m->policy.mac, now, &m->condition);
+    if (allowed) {
+        entry->vanished_at = 0;
+        return true;
+    }
+    if (memcmp(&before, &m->condition, sizeof before) != 0)
+        r->changes++;
+    bool given = cleaning && !uuid_is_zero(&m->port) &&
+                 !vf_of(r, &m->claim.pf, m->claim.vf_index);
+    if (!given)
+        return false;
+    if (!entry->vanished_at)
+        entry->vanished_at = now;
+    int64_t end = entry->vanished_at + VANISHED_GIVE_UP_NS;
+    if (now >= end)
+        give_up_port(r, entry);
+    else if (end < *wake)
+        *wake = end;
+    return false;
+}
+
+/* May this entry act now? If not, *wake learns when to look again. */
+static bool is_ready(struct reconcile *r, struct entry *entry, int64_t now,
+                     int64_t *wake)
+{
+    if (!works(entry) || entry->intent > r->saved)
+        return false;
+    if (now < entry->next_at) {
+        if (entry->next_at < *wake)
+            *wake = entry->next_at;
+        return false;
+    }
+    return is_allowed(r, entry, now, wake);
+}
+
+static bool next_save(const struct reconcile *r, int64_t now,
+                      struct action *action, int64_t *wake)
+{
+    if (r->saved == r->version)
+        return false;
+    if (now < r->save_at) {
+        if (r->save_at < *wake)
+            *wake = r->save_at;
+        return false;
+    }
+    *action = (struct action){.kind = ACTION_SAVE, .version = r->version};
+    return true;
+}
+
+bool reconcile_next(struct reconcile *r, int64_t now, struct action *action,
+                    int64_t *wake)
+{
+    int64_t later = INT64_MAX;
+    r->now = now;
+    /* Nothing is told before the incarnation is durable: save that at once. */
+    if (r->saved == 0 && next_save(r, now, action, &later))
+        return true;
+    plan(r, now);
+    for (size_t n = 0; r->facts && n < r->entry_count; n++) {
+        size_t i = (r->cursor + n) % r->entry_count;
+        if (!is_ready(r, r->entries[i], now, &later))
+            continue;
+        r->cursor = i;
+        entry_action(r->entries[i], action);
+        return true;
+    }
+    /* Last, so that one write to the disk carries many changes. */
+    if (next_save(r, now, action, &later))
+        return true;
+    if (r->plan_at < later)
+        later = r->plan_at;
+    *wake = r->replan ? now : later;
+    return false;
+}
+
+/* ---- results ----------------------------------------------------------------------------- */
+
+static void saved(struct reconcile *r, uint64_t version)
+{
+    r->saved = version;
+    r->save_failures = 0;
+    r->save_at = 0;
+    if (*r->save_error)
+        r->changes++;
+    *r->save_error = '\0';
+    r->changes++; /* an absent port may be told now */
+    for (size_t i = r->entry_count; i-- > 0;) {
+        if (r->entries[i]->gone && r->entries[i]->intent <= version)
+            entry_remove(r, i);
+    }
+    r->replan = true;
+}
+
+static void save_failed(struct reconcile *r, int64_t now,
+                        const struct error *err)
+{
+    unsigned failures = r->save_failures < 5 ? r->save_failures : 5;
+    int64_t wait = SAVE_RETRY_NS << failures;
+    r->save_at = now + (wait < SAVE_RETRY_MAX_NS ? wait : SAVE_RETRY_MAX_NS);
+    if (r->save_failures++ == 0) {
+        r->save_failed_at = now;
+        r->changes++;
+    }
+    str_copy(r->save_error, err->msg);
+}
+
+/* What was just read is the newest that is known of the VF. */
+static void take_reading(struct reconcile *r, struct entry *entry, int64_t now,
+                         const struct policy *policy)
+{
+    entry->has_readback = true;
+    entry->readback = *policy;
+    entry->readback_at = now;
+    struct vf *vf = vf_of(r, &entry->m.claim.pf, entry->m.claim.vf_index);
+    if (!vf)
+        return;
+    bool same = vf->policy.set == policy->set &&
+                policy_difference(policy, &vf->policy) == 0;
+    vf->policy = *policy;
+    vf->observed_at = now;
+    if (!same)
+        pf_changed(r, &entry->m.claim.pf);
+}
+
+bool reconcile_done(struct reconcile *r, int64_t now,
+                    const struct action *action,
+                    const struct action_result *result)
+{
+    r->now = now;
+    if (action->kind == ACTION_SAVE) {
+        if (result->failed)
+            save_failed(r, now, &result->err);
+        else
+            saved(r, action->version);
+        return false;
+    }
+    struct entry *entry = entry_at(r, &action->pf, action->vf_index);
+    if (!entry)
+        return false;
+    if (action->kind == ACTION_READ && !result->failed)
+        take_reading(r, entry, now, &result->policy);
+    switch ((enum managed_phase)entry->m.phase) {
+    case MANAGED_APPLYING:
+        return apply_done(r, entry, now, action, result);
+    case MANAGED_RESTORING:
+    case MANAGED_CLEANING:
+        return clean_done(r, entry, now, action, result);
+    case MANAGED_PROBING:
+        return probe_done(r, entry, now, action, result);
+    case MANAGED_APPLIED:
+    case MANAGED_FAILED:
+    case MANAGED_QUARANTINED:
+    case MANAGED_PHASE_MAX:
+        break;
+    }
+    return false;
+}
+
+/* ---- outputs --------------------------------------------------------------------------------- */
+
+const struct agent_state *reconcile_state(struct reconcile *r)
+{
+    struct agent_state *state = &r->state;
+    free(state->managed);
+    free(state->probed);
+    state->managed = r->entry_count
+                         ? mem_calloc(r->entry_count, sizeof *state->managed)
+                         : NULL;
+    state->managed_count = 0;
+    for (size_t i = 0; i < r->entry_count; i++) {
+        if (!r->entries[i]->gone)
+            state->managed[state->managed_count++] = r->entries[i]->m;
+    }
+    state->probed_count = r->probed_count;
+    state->probed =
+        r->probed_count
+            ? mem_dup(r->probed, r->probed_count * sizeof *r->probed)
+            : NULL;
+    return state;
+}
+
+const struct agent_state *reconcile_state_scalars(const struct reconcile *r)
+{
+    return &r->state;
+}
+
+/* An entry that the rules block, or that waits for its back-off, is settled. */
+bool reconcile_is_settled(const struct reconcile *r)
+{
+    bool settled = !r->replan;
+    for (size_t i = 0; settled && i < r->entry_count; i++) {
+        const struct entry *entry = r->entries[i];
+        struct condition why;
+        memset(&why, 0, sizeof why);
+        settled = !works(entry) || entry->next_at > r->now ||
+                  !rules_allow(r, purpose_of(entry), &entry->m.claim.pf,
+                               entry->m.claim.vf_index, &entry->m.policy.mac,
+                               r->now, &why);
+    }
+    return settled;
+}
+
+bool reconcile_is_durable(const struct reconcile *r)
+{
+    return r->saved == r->version;
+}
+
+uint64_t reconcile_incarnation(const struct reconcile *r)
+{
+    return r->saved >= r->incarnation_version ? r->state.incarnation : 0;
+}
+
+struct revision reconcile_following(const struct reconcile *r)
+{
+    return r->has_document ? r->state.accepted : (struct revision){0, 0};
+}
+
+uint64_t reconcile_changes(const struct reconcile *r)
+{
+    return r->changes;
+}
+
+const struct inventory *reconcile_facts(const struct reconcile *r)
+{
+    return r->facts;
+}
+
+size_t reconcile_pf_count(const struct reconcile *r)
+{
+    return r->pf_count;
+}
+
+const struct pf *reconcile_pf_at(const struct reconcile *r, size_t index)
+{
+    return r->pfs[index].pf;
+}
+
+uint64_t reconcile_pf_changes(const struct reconcile *r, size_t index)
+{
+    return r->pfs[index].changes;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent's decisions, pure: what is wanted (documents) and what is there
+ * (readings of the host) go in, the next single action comes out. No I/O, clock,
+ * thread or random source (the seed of probes' MACs is an input).
+ *
+ *     while (reconcile_next(r, now, &action, &wake)) {
+ *         carry it out;
+ *         reconcile_done(r, now, &action, &result);
+ *     }
+ *     sleep until 'wake' or an input comes
+ *
+ * Threads: one.
+ */
+#pragma once
+
+#include "agent/core/managed.h"
+#include "common/base/error.h"
+#include "common/model/document.h"
+
+struct reconcile;
+
+struct reconcile_config {
+    char host[NAME_SIZE];
+    uint64_t seed;
+    bool skip_probing;
+};
+/* Takes what 'state' holds (and leaves it empty). */
+struct reconcile *reconcile_new(const struct reconcile_config *config,
+                                struct agent_state *state);
+void reconcile_free(struct reconcile *r);
+
+/* ---- inputs ---------------------------------------------------------------- */
+
+/* See agent_desired() for the refusals. */
+int reconcile_desired(struct reconcile *r, const struct desired *desired,
+                      struct error *err);
+/* A reading of the whole host; keeps a reference. */
+void reconcile_inventory(struct reconcile *r, int64_t now,
+                         const struct inventory *inventory);
+/* A later reading of one PF; NULL = it is gone. */
+void reconcile_pf(struct reconcile *r, int64_t now, const struct pf_key *key,
+                  const struct pf *pf);
+/* The scheduler durably knows that this port is absent: forget it, unless it is
+ * wanted again since. */
+void reconcile_forget(struct reconcile *r, const struct uuid *port);
+/* The incarnation must be above this; see STALE_REPORT. */
+void reconcile_raise_incarnation(struct reconcile *r, uint64_t above);
+
+/* ---- actions ------------------------------------------------------------------ */
+
+enum action_kind {
+    ACTION_SAVE,  /* make reconcile_state() durable */
+    ACTION_READ,  /* vf_read */
+    ACTION_WRITE, /* vf_write of 'fields' of 'policy' */
+    ACTION_RESET, /* vf_reset */
+};
+struct action {
+    enum action_kind kind;
+    struct pf_key pf;
+    uint16_t vf_index;
+    uint32_t fields;
+    struct policy policy;
+    uint64_t version; /* SAVE: of the state */
+};
+struct action_result {
+    bool failed;
+    struct error err;     /* failed */
+    struct policy policy; /* READ */
+};
+/* False: nothing to do before *wake (INT64_MAX = until an input comes). */
+bool reconcile_next(struct reconcile *r, int64_t now, struct action *action,
+                    int64_t *wake);
+/* Returns true if the PF of the action should be read again (the kernel said
+ * that it is gone). */
+bool reconcile_done(struct reconcile *r, int64_t now,
+                    const struct action *action,
+                    const struct action_result *result);
+
+/* ---- outputs -------------------------------------------------------------------- */
+
+/* What is to be durable, as of now; borrowed until the next call. */
+const struct agent_state *reconcile_state(struct reconcile *r);
+/* The same without the arrays: cluster, accepted revision, incarnation. */
+const struct agent_state *reconcile_state_scalars(const struct reconcile *r);
+/* Everything above is durable. */
+bool reconcile_is_durable(const struct reconcile *r);
+/* No entry has work to do before something changes or a back-off ends. */
+bool reconcile_is_settled(const struct reconcile *r);
+/* The incarnation, once it is durable, else 0. */
+uint64_t reconcile_incarnation(const struct reconcile *r);
+struct revision reconcile_following(const struct reconcile *r);
+/* Rises with each change of what the functions below tell. */
+uint64_t reconcile_changes(const struct reconcile *r);
+
+/* The last whole reading (its PFs may be old: use the views); NULL = none. */
+const struct inventory *reconcile_facts(const struct reconcile *r);
+size_t reconcile_pf_count(const struct reconcile *r);
+/* The PF as last read; borrowed until the next input or action. */
+const struct pf *reconcile_pf_at(const struct reconcile *r, size_t index);
+/* The change counter (see reconcile_changes) of the PF's last change. */
+uint64_t reconcile_pf_changes(const struct reconcile *r, size_t index);
+/* A new PF: the last reading with our VF states, owners and capabilities. */
+struct pf *reconcile_pf_view(const struct reconcile *r, size_t index);
+/* Does the PF carry VFs that are in our hands? */
+bool reconcile_pf_held(const struct reconcile *r, size_t index);
+/* All ports that are wanted or held: fills up to 'max', returns how many there
+ * are. */
+size_t reconcile_ports(const struct reconcile *r, struct observed_port *out,
+                       size_t max);

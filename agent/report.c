@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reports: what changed since the last one that the scheduler took, or all. The
+ * views of PFs are kept, so a heartbeat of an unchanged host costs little. */
+#include "agent/agent.h"
+#include "agent/internal.h"
+#include "common/base/str.h"
+#include "common/base/timestamp.h"
+
+#include <string.h>
+
+#define RETRY_NS TIMESTAMP_SECOND
+#define RETRY_MAX_NS (30 * TIMESTAMP_SECOND)
+
+void told_done(struct told *told)
+{
+    for (size_t i = 0; i < told->pf_count; i++)
+        ref_put(told->pfs[i]);
+    ref_put(told->facts);
+    free(told->pfs);
+    free(told->ports);
+    memset(told, 0, sizeof *told);
+}
+
+void report_done(struct agent *agent)
+{
+    told_done(&agent->sent);
+    told_done(&agent->acknowledged);
+    for (size_t i = 0; i < agent->view_count; i++)
+        ref_put(agent->views[i].pf);
+    free(agent->views);
+}
+
+static struct view *find_view(struct view *views, size_t count,
+                              const struct pf_key *key)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (pf_key_compare(&views[i].pf->key, key) == 0)
+            return &views[i];
+    }
+    return NULL;
+}
+
+/* Make the views anew where their PF changed. */
+static void refresh_views(struct agent *agent)
+{
+    const struct reconcile *core = agent->core;
+    size_t count = reconcile_pf_count(core);
+    struct view *views = count ? mem_calloc(count, sizeof *views) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct pf *pf = reconcile_pf_at(core, i);
+        struct view *old = find_view(agent->views, agent->view_count, &pf->key);
+        views[i].changes = reconcile_pf_changes(core, i);
+        if (old && old->changes == views[i].changes) {
+            views[i].pf = ref_get(old->pf);
+            continue;
+        }
+        views[i].pf = reconcile_pf_view(core, i);
+        if (old && pf_same(old->pf, views[i].pf)) {
+            ref_put(views[i].pf);
+            views[i].pf = ref_get(old->pf);
+        }
+    }
+    for (size_t i = 0; i < agent->view_count; i++)
+        ref_put(agent->views[i].pf);
+    free(agent->views);
+    agent->views = views;
+    agent->view_count = count;
+}
+
+/* All as it is now. */
+static void tell_now(struct agent *agent, struct told *told)
+{
+    refresh_views(agent);
+    *told = (struct told){.facts = ref_get(reconcile_facts(agent->core)),
+                          .pf_count = agent->view_count,
+                          .accepted =
+                              reconcile_state_scalars(agent->core)->accepted,
+                          .changes = reconcile_changes(agent->core)};
+    if (told->pf_count)
+        told->pfs = mem_calloc(told->pf_count, sizeof(struct pf *));
+    for (size_t i = 0; i < told->pf_count; i++)
+        told->pfs[i] = ref_get(agent->views[i].pf);
+    told->port_count = reconcile_ports(agent->core, NULL, 0);
+    if (told->port_count) {
+        told->ports = mem_calloc(told->port_count, sizeof *told->ports);
+        reconcile_ports(agent->core, told->ports, told->port_count);
+    }
+}
+
+static struct pf *told_pf(const struct told *told, const struct pf_key *key)
+{
+    for (size_t i = 0; i < told->pf_count; i++) {
+        if (pf_key_compare(&told->pfs[i]->key, key) == 0)
+            return told->pfs[i];
+    }
+    return NULL;
+}
+
+/* The same view was told, or one that differs only in its time. */
+static bool is_told(const struct told *told, const struct pf *pf)
+{
+    const struct pf *before = told_pf(told, &pf->key);
+    return before && (before == pf || pf_same(before, pf));
+}
+
+static bool nothing_new(const struct told *now, const struct told *before)
+{
+    bool same = now->pf_count == before->pf_count &&
+                now->port_count == before->port_count &&
+                revision_compare(&now->accepted, &before->accepted) == 0 &&
+                before->facts &&
+                (now->facts == before->facts ||
+                 inventory_same_host_facts(now->facts, before->facts));
+    for (size_t i = 0; same && i < now->pf_count; i++)
+        same = is_told(before, now->pfs[i]);
+    if (same && now->port_count)
+        same = memcmp(now->ports, before->ports,
+                      now->port_count * sizeof *now->ports) == 0;
+    return same;
+}
+
+/* The inventory of a report: host facts, and all PFs or the changed ones. */
+static struct inventory *inventory_of(const struct told *told,
+                                      const struct told *base)
+{
+    const struct inventory *facts = told->facts;
+    size_t count = 0;
+    for (size_t i = 0; i < told->pf_count; i++)
+        count += !base || !is_told(base, told->pfs[i]);
+    struct inventory *made =
+        inventory_new(count, facts->network_count, facts->unreadable_count);
+    made->machine_id = facts->machine_id;
+    made->kernel = facts->kernel;
+    made->vcpus = facts->vcpus;
+    made->memory_mib = facts->memory_mib;
+    made->external_vcpus = facts->external_vcpus;
+    made->external_memory_mib = facts->external_memory_mib;
+    if (facts->network_count)
+        memcpy(made->networks, facts->networks,
+               facts->network_count * sizeof *facts->networks);
+    if (facts->unreadable_count)
+        memcpy(made->unreadable, facts->unreadable,
+               facts->unreadable_count * sizeof *facts->unreadable);
+    for (size_t i = 0, k = 0; i < told->pf_count; i++) {
+        if (!base || !is_told(base, told->pfs[i]))
+            made->pfs[k++] = ref_get(told->pfs[i]);
+    }
+    return made;
+}
+
+static struct observed *make_report(struct agent *agent,
+                                    const struct told *told,
+                                    const struct told *base)
+{
+    size_t gone = 0;
+    for (size_t i = 0; base && i < base->pf_count; i++)
+        gone += !told_pf(told, &base->pfs[i]->key);
+    struct observed *report = observed_new(told->port_count, gone);
+    const struct agent_state *state = reconcile_state_scalars(agent->core);
+    report->cluster_id = state->cluster_id;
+    str_copy(report->host, agent->name);
+    report->machine_id = agent->config.machine_id;
+    if (uuid_is_zero(&report->machine_id))
+        report->machine_id = told->facts->machine_id;
+    report->boot_id = agent->config.boot_id;
+    str_copy(report->agent_version, agent->version);
+    report->incarnation = state->incarnation;
+    report->sequence = told->sequence;
+    report->base = base ? base->sequence : 0;
+    report->full = !base;
+    report->accepted = told->accepted;
+    report->inventory = inventory_of(told, base);
+    for (size_t i = 0, k = 0; base && i < base->pf_count; i++) {
+        if (!told_pf(told, &base->pfs[i]->key))
+            report->gone_pfs[k++] = base->pfs[i]->key;
+    }
+    if (told->port_count)
+        memcpy(report->ports, told->ports,
+               told->port_count * sizeof *told->ports);
+    return report;
+}
+
+void report_notice(struct agent *agent, int64_t now_ns)
+{
+    uint64_t changes = reconcile_changes(agent->core);
+    if (changes == agent->seen_changes)
+        return;
+    agent->seen_changes = changes;
+    if (agent->changed_at == 0)
+        agent->changed_at = now_ns;
+}
+
+int64_t agent_report_due(const struct agent *agent, int64_t now_ns)
+{
+    bool ready = !agent->in_flight && reconcile_facts(agent->core) &&
+                 reconcile_incarnation(agent->core) != 0;
+    if (!ready)
+        return INT64_MAX;
+    int64_t due = agent->reported_at + agent->config.heartbeat_ns;
+    if (agent->reported_at == 0)
+        due = now_ns;
+    else if (agent->need_full)
+        due = agent->reported_at;
+    if (agent->changed_at) {
+        int64_t settled = agent->changed_at + agent->config.coalesce_ns;
+        due = settled < due ? settled : due;
+    }
+    return due > agent->report_retry_at ? due : agent->report_retry_at;
+}
+
+struct observed *agent_report(struct agent *agent, int64_t now_ns)
+{
+    agent->now = now_ns;
+    report_notice(agent, now_ns);
+    if (agent_report_due(agent, now_ns) > now_ns)
+        return NULL;
+    struct told told;
+    tell_now(agent, &told);
+    const struct told *base =
+        agent->need_full || agent->acknowledged.sequence == 0
+            ? NULL
+            : &agent->acknowledged;
+    bool heartbeat = now_ns >= agent->reported_at + agent->config.heartbeat_ns;
+    agent->changed_at = 0;
+    if (base && !heartbeat && nothing_new(&told, base)) {
+        told_done(&told);
+        return NULL;
+    }
+    told.sequence = ++agent->sequence;
+    struct observed *report = make_report(agent, &told, base);
+    told_done(&agent->sent);
+    agent->sent = told;
+    agent->in_flight = true;
+    agent->reported_at = now_ns;
+    return report;
+}
+
+/* The scheduler knows durably that these are absent. */
+static void forget_absent(struct agent *agent, const struct told *told)
+{
+    for (size_t i = 0; i < told->port_count; i++) {
+        if (told->ports[i].phase == PORT_ABSENT)
+            reconcile_forget(agent->core, &told->ports[i].id);
+    }
+}
+
+static void back_off(struct agent *agent, enum agent_outcome outcome)
+{
+    unsigned failures = agent->report_failures++;
+    bool at_once = failures == 0 && (outcome == AGENT_REPORT_NEED_FULL ||
+                                     outcome == AGENT_REPORT_STALE);
+    if (at_once)
+        return;
+    int64_t wait = RETRY_NS << (failures < 5 ? failures : 5);
+    if (wait > RETRY_MAX_NS || outcome == AGENT_REPORT_REFUSED)
+        wait = RETRY_MAX_NS;
+    /* Many agents that lost the same scheduler don't come back together. */
+    wait = wait / 2 + (int64_t)rng_below(&agent->rng, (uint64_t)wait / 2);
+    agent->report_retry_at = agent->now + wait;
+}
+
+void agent_report_done(struct agent *agent, uint64_t sequence,
+                       enum agent_outcome outcome, uint64_t known_incarnation)
+{
+    if (!agent->in_flight || sequence != agent->sent.sequence)
+        return;
+    agent->in_flight = false;
+    if (outcome != AGENT_REPORT_ACCEPTED)
+        back_off(agent, outcome);
+    switch (outcome) {
+    case AGENT_REPORT_ACCEPTED:
+        told_done(&agent->acknowledged);
+        agent->acknowledged = agent->sent;
+        memset(&agent->sent, 0, sizeof agent->sent);
+        agent->need_full = false;
+        agent->report_failures = 0;
+        agent->report_retry_at = 0;
+        forget_absent(agent, &agent->acknowledged);
+        return;
+    case AGENT_REPORT_REFUSED:
+    case AGENT_REPORT_LOST:
+        /* What it told is to be told again. */
+        if (agent->changed_at == 0)
+            agent->changed_at = agent->reported_at;
+        return;
+    case AGENT_REPORT_STALE:
+        reconcile_raise_incarnation(agent->core, known_incarnation);
+        agent->need_full = true;
+        return;
+    case AGENT_REPORT_NEED_FULL:
+        agent->need_full = true;
+        return;
+    }
+}
+
+struct inventory *agent_inventory(struct agent *agent)
+{
+    if (!reconcile_facts(agent->core))
+        return NULL;
+    struct told told;
+    tell_now(agent, &told);
+    struct inventory *made = inventory_of(&told, NULL);
+    told_done(&told);
+    return made;
+}
