@@ -1,0 +1,149 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What test cases share: calls, what the kernels say, checks. Sourced, never run. `tests/lab/run` sets RUN, BIN and SERVER.
+# shellcheck disable=SC2034 # variables for those who source this
+# shellcheck source=tests/lab/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+find_run
+TOKEN_FILE=$RUN/data/admin.token
+PF_igb=0000:01:00.0 NETDEV_igb=pf0 VFS_igb=7
+PF_netdevsim=netdevsim1 NETDEV_netdevsim=eni1np1 VFS_netdevsim=64
+pf_of() { local name=PF_$1 && echo "${!name}"; }
+netdev_of() { local name=NETDEV_$1 && echo "${!name}"; }
+vfs_of() { local name=VFS_$1 && echo "${!name}"; }
+
+fail() {
+    printf '    FAILED: %s\n' "$*"
+    exit 1
+}
+# check WHAT EXPECTED ACTUAL: both are JSON or text; the order of members does not matter.
+check() {
+    local expected actual
+    expected=$(jq -cS . <<<"$2" 2>/dev/null || printf '%s' "$2")
+    actual=$(jq -cS . <<<"$3" 2>/dev/null || printf '%s' "$3")
+    [ "$expected" = "$actual" ] || fail "$1"$'\n'"      expected $expected"$'\n'"      got      $actual"
+    printf '    ok: %s\n' "$1"
+}
+now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
+# within SECONDS WHAT COMMAND...: true within that time, asked every 50 ms.
+within() {
+    local seconds=$1 what=$2 begin
+    shift 2
+    begin=$(now_ms)
+    until "$@"; do
+        [ $(($(now_ms) - begin)) -lt $((seconds * 1000)) ] || fail "not within $seconds s: $what"
+        sleep 0.05
+    done
+    TOOK_MS=$(($(now_ms) - begin))
+}
+
+# --- the scheduler's REST, from inside the lab's network ---------------------------------------------------------------
+# api METHOD PATH [JSON]: the answer in ANSWER, its status in STATUS (000: no answer).
+api() {
+    local body=(-s -m 20 -o "$RUN/answer" -w '%{http_code}' -X "$1" -H @"$RUN/header")
+    [ -f "$RUN/header" ] || printf 'Authorization: Bearer %s\n' "$(<"$TOKEN_FILE")" >"$RUN/header"
+    [ $# -lt 3 ] || body+=(-H 'Content-Type: application/json' --data-binary "$3")
+    : >"$RUN/answer"
+    STATUS=$(in_netns curl "${body[@]}" "$SERVER$2") || STATUS=000
+    ANSWER=$(<"$RUN/answer")
+}
+answer() { jq -r "$@" <<<"$ANSWER"; }
+expect_status() { [ "$STATUS" = "$1" ] || fail "$2: expected status $1, got $STATUS: $ANSWER"; }
+
+create_vm() { # JSON: makes it, its id in VM
+    api POST /v1/vms "$1"
+    expect_status 201 "create $(jq -r .name <<<"$1")"
+    VM=$(answer .id)
+}
+vm_applied() { # ID
+    api GET "/v1/vms/$1"
+    [ "$STATUS" = 200 ] && [ "$(answer '[.conditions[] | select(.type == "PolicyApplied") | .status] | first')" = True ]
+}
+vm_gone() { # ID
+    api GET "/v1/vms/$1"
+    [ "$STATUS" = 404 ]
+}
+delete_vm() { # ID: and wait until its VFs are proven clean
+    api DELETE "/v1/vms/$1"
+    case $STATUS in 2* | 404) ;; *) fail "delete of $1: status $STATUS: $ANSWER" ;; esac
+    within 30 "VM $1 gone, its VFs clean" vm_gone "$1"
+}
+delete_all_vms() {
+    local id
+    api GET '/v1/vms?limit=1000'
+    for id in $(answer '.items[].id'); do api DELETE "/v1/vms/$id"; done
+    within 60 "all VMs gone" no_vms
+}
+no_vms() { api GET '/v1/vms?limit=1000' && [ "$STATUS" = 200 ] && [ "$(answer '.items | length')" = 0 ]; }
+host_ready() { api GET "/v1/hosts/$1" && [ "$STATUS" = 200 ] && [ "$(answer .state)" = ready ]; }
+free_vfs_are() { # HOST N
+    api GET "/v1/hosts/$1" && [ "$STATUS" = 200 ] && [ "$(answer .free_vf_count)" = "$2" ]
+}
+
+# --- what the kernels say -----------------------------------------------------------------------------------------------
+# kernel_vfs HOST: by VF index, in the words of a policy; read with `ip`, in the host.
+kernel_vfs() {
+    host_ssh "$1" "ip -j -d link show $(netdev_of "$1")" </dev/null | jq -c '[.[0].vfinfo_list[] | {key: (.vf | tostring), value: {
+        mac: .address, vlan: (.vlan_list[0].vlan // 0), vlan_qos: (.vlan_list[0].qos // 0),
+        vlan_proto: (.vlan_list[0].protocol // "802.1q" | ascii_downcase),
+        min_tx_rate_mbps: (.rate.min_tx // 0), max_tx_rate_mbps: (.rate.max_tx // 0),
+        spoofchk, trust, link_state}}] | from_entries'
+}
+kernel_vf() { kernel_vfs "$1" | jq -c --arg n "$2" '.[$n]'; } # HOST INDEX
+
+# A VF that reads clean, apart from its MAC: that is zero, or what the VF's own driver on the host gave itself.
+CLEAN='{"vlan":0,"vlan_qos":0,"vlan_proto":"802.1q","min_tx_rate_mbps":0,"max_tx_rate_mbps":0,"spoofchk":true,"trust":false,"link_state":"auto"}'
+check_clean() { # HOST INDEX FORMER-MAC
+    local vf mac own
+    vf=$(kernel_vf "$1" "$2")
+    check "$1 VF $2 reads back clean" "$CLEAN" "$(jq -c 'del(.mac)' <<<"$vf")"
+    mac=$(jq -r .mac <<<"$vf")
+    [ "$mac" != "$3" ] || fail "$1 VF $2 still has the MAC $3"
+    [ "$mac" = 00:00:00:00:00:00 ] || {
+        own=$(host_ssh "$1" "cat /sys/bus/pci/devices/$(pf_of "$1")/virtfn$2/net/*/address" </dev/null || true)
+        check "$1 VF $2: MAC is that of its own netdev" "$own" "$mac"
+    }
+}
+
+# --- the programs -------------------------------------------------------------------------------------------------------
+scheduler_start() {
+    in_netns "$BIN/sriov-scheduler" --listen "${SERVER#http://}" --data "$RUN/data" --insecure-listen \
+        >>"$RUN/scheduler.log" 2>&1 </dev/null 9>&- &
+    echo $! >"$RUN/scheduler.pid"
+    disown
+    within 20 "scheduler answers (see $RUN/scheduler.log)" scheduler_ready
+}
+scheduler_ready() { [ "$(in_netns curl -s -m 2 -o /dev/null -w '%{http_code}' "$SERVER/readyz")" = 200 ]; }
+# stop_program PID-FILE SIGNAL: and wait until it is gone.
+scheduler_stop() { # SIGNAL
+    local pid
+    pid=$(<"$RUN/scheduler.pid")
+    kill "-$1" "$pid" 2>/dev/null || true
+    within 20 "scheduler ends" scheduler_ended "$pid"
+}
+scheduler_ended() { ! kill -0 "$1" 2>/dev/null; }
+agent_start() { # HOST
+    host_ssh "$1" "nohup /usr/local/bin/sriov-agent run --server $SERVER --name $1 --token-file /etc/sriov/token \
+        --state-dir /var/lib/sriov-agent >>/var/log/sriov-agent.log 2>&1 </dev/null & echo \$! >/run/sriov-agent.pid" </dev/null
+}
+agent_stop() { # HOST SIGNAL
+    host_ssh "$1" "pid=\$(cat /run/sriov-agent.pid); kill -$2 \$pid; for _ in \$(seq 200); do
+        [ -d /proc/\$pid ] || exit 0; sleep 0.05; done; echo 'agent does not end'; exit 1" </dev/null
+}
+
+# claims_agree HOST: what the scheduler claims, what the agent holds and what the kernel has are the same VFs. Prints the difference.
+claims_agree() {
+    local vms vfs double
+    api GET '/v1/vms?limit=1000'
+    vms=$(jq -c --arg host "$1" '[.items[] | select(.host == $host) | .id as $vm | .ports[] | select(.claim) |
+        {vf: .claim.vf_index, vm: $vm, mac}] | sort' <<<"$ANSWER")
+    double=$(jq -c '[.[].vf] | group_by(.) | map(select(length > 1) | .[0])' <<<"$vms")
+    [ "$double" = '[]' ] || { echo "VFs with two owners: $double"; return 1; }
+    api GET "/v1/vfs?limit=1000&host=$1"
+    vfs=$(jq -c '[.items[] | select(.vm_id) | {vf: .index, vm: .vm_id}] | sort' <<<"$ANSWER")
+    [ "$vfs" = "$(jq -c 'map(del(.mac)) | sort' <<<"$vms")" ] || { echo "VMs say $vms, VFs say $vfs"; return 1; }
+    # In the kernel each claimed VF has its port's MAC, and no other VF has a MAC that a test gave (52:54:00:…).
+    local kernel
+    kernel=$(kernel_vfs "$1" | jq -c '[to_entries[] | select(.value.mac | startswith("52:54:00")) | {vf: (.key | tonumber), mac: .value.mac}] | sort')
+    [ "$kernel" = "$(jq -c 'map({vf, mac}) | sort' <<<"$vms")" ] || { echo "scheduler: $vms; kernel: $kernel"; return 1; }
+}
