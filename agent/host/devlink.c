@@ -105,9 +105,12 @@ int ethtool_firmware(const char *netdev, char *out, size_t size,
         info.fw_version[0] = '\0';
     }
     info.fw_version[sizeof info.fw_version - 1] = '\0';
-    for (char *c = info.fw_version; *c; c++)
-        if (*c < 0x20 || *c > 0x7e)
-            *c = '?';
+    size_t length = strlen(info.fw_version);
+    for (size_t i = 0; i < length; i++)
+        if (info.fw_version[i] < 0x20 || info.fw_version[i] > 0x7e)
+            info.fw_version[i] = '?';
+    while (length && info.fw_version[length - 1] == ' ')
+        info.fw_version[--length] = '\0';
     /* What ethtool(8) shows for drivers that have none. */
     if (strcmp(info.fw_version, "N/A") == 0)
         info.fw_version[0] = '\0';

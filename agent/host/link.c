@@ -118,8 +118,8 @@ static void take_vf(struct nlattr *entry, struct link_vfs *out)
     out->reported = true;
 }
 
-/* The list's own length is a 16-bit field and wraps where a PF has more than
- * some 330 VFs (200 bytes each without statistics), and whatever follows the
+/* The list's own length is a 16-bit field and wraps silently where a PF has
+ * more than 334 VFs (196 bytes each without statistics), and whatever follows the
  * list is then found in the wrong place. Therefore the entries are walked by
  * their own lengths, as many as IFLA_NUM_VF promises, up to the end of the
  * message, and nothing behind the list is looked at. */

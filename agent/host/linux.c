@@ -26,9 +26,21 @@ static struct scan scan_of(struct linux_host *host, struct notes *notes)
                          .management = &host->management};
 }
 
+/* A PF as it is now, and what its events need to know of it. */
+static struct pf *read_one(struct linux_host *host, const struct scan *scan,
+                           const struct pf_key *key, const struct pf *known,
+                           struct error *err)
+{
+    struct pf *pf = pf_read(scan, key, known, err);
+    if (pf && host->events)
+        events_read(host->events, pf);
+    return pf;
+}
+
 /* PFs that vanish between being found and being read are left out: the event
  * about them is on its way. */
-static size_t read_pfs(const struct scan *scan, struct pf **out)
+static size_t read_pfs(struct linux_host *host, const struct scan *scan,
+                       struct pf **out)
 {
     struct pf_key keys[HOST_PFS_MAX];
     size_t count = 0;
@@ -37,7 +49,7 @@ static size_t read_pfs(const struct scan *scan, struct pf **out)
         return 0;
     for (size_t i = 0; i < count; i++) {
         struct error err = {0};
-        struct pf *pf = pf_read(scan, &keys[i], NULL, &err);
+        struct pf *pf = read_one(host, scan, &keys[i], NULL, &err);
         if (pf)
             out[found++] = pf;
         else
@@ -62,7 +74,7 @@ static struct inventory *linux_inventory(struct host_backend *backend,
     }
     management_read(&host->sysfs, host->route, &host->management, notes);
     struct pf *pfs[HOST_PFS_MAX];
-    size_t pf_count = read_pfs(&scan, pfs);
+    size_t pf_count = read_pfs(host, &scan, pfs);
     auto_free struct network *networks =
         mem_calloc(HOST_NETWORKS_MAX, sizeof *networks);
     size_t network_count = networks_read(&scan, networks);
@@ -99,7 +111,7 @@ static struct pf *linux_read_pf(struct host_backend *backend,
      * must be known before anything is done to it. */
     if (!known)
         management_read(&host->sysfs, host->route, &host->management, NULL);
-    return pf_read(&scan, key, known, err);
+    return read_one(host, &scan, key, known, err);
 }
 
 static int linux_event_fd(struct host_backend *backend)

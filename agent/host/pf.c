@@ -256,8 +256,9 @@ struct pf *pf_read(const struct scan *scan, const struct pf_key *key,
     struct sysfs_path folder = device_folder(key);
     struct pci_address address = {0};
     bool pci = pf_key_pci(key, &address);
-    /* Also the proof that it is there. The kernel makes readers wait while VFs
-     * are being made or removed (device lock), so the links below are whole. */
+    /* Also the proof that it is there. While VFs are being made or removed the
+     * number is ahead of the links below, or behind (tests/lab/FACTS.md): then
+     * fewer VFs are found, and the caller reads again. */
     struct sysfs_path path = sysfs_path("%s/sriov_numvfs", folder.text);
     int64_t count = 0;
     if (sysfs_read_number(scan->sysfs, path.text, 0, PF_VFS_MAX, &count, err) <

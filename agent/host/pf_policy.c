@@ -59,12 +59,18 @@ void pf_policy_read(const struct scan *scan, struct pf *pf)
         return;
     }
     int64_t now = timestamp_now();
+    size_t missing = 0;
     for (size_t i = 0; i < pf->vf_count; i++) {
         struct vf *vf = &pf->vfs[i];
         if (vf->index < told.size)
             vf->policy = told.policies[vf->index];
         vf->observed_at = now;
+        missing += vf->policy.set == 0;
     }
+    /* VFs that came in between, or a list that the kernel cut. */
+    if (told.reported && missing)
+        notes_say(scan->notes, what, "the kernel does not tell of %zu VFs",
+                  missing);
     if (told.count)
         judge(pf, &told);
 }

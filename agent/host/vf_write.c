@@ -256,6 +256,9 @@ int linux_vf_read(struct host_backend *backend, const struct pf_key *pf,
     if (vf_index >= told.count)
         return error_set(err, ERROR_VANISHED, "PF %s has no VF %u", pf->text,
                          vf_index);
+    if (told.reported && !told.policies[vf_index].set)
+        return error_set(err, ERROR_IO, "the kernel does not tell of VF %u",
+                         vf_index);
     *policy = told.policies[vf_index];
     return 0;
 }

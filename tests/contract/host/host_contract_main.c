@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host-contract PFKEY [FIELD...]: the contract of host backends against this
+ * machine's kernel. FIELDs are those that the PF is known to refuse. The PF
+ * must have VFs; the last free one is written to and put back. */
+#include "tests/contract/host/contract.h"
+
+#include <stdio.h>
+
+static struct host_backend *open_linux(void)
+{
+    struct error err = {0};
+    struct host_backend *host = host_linux_open("", &err);
+    ck_assert_msg(host != NULL, "%s", err.msg);
+    return host;
+}
+
+static void close_linux(struct host_backend *host)
+{
+    host->ops->close(host);
+}
+
+int main(int argc, char **argv)
+{
+    struct contract_target target = {
+        .name = "host contract: linux", .open = open_linux,
+        .close = close_linux};
+    if (argc < 2 || !pf_key_parse(argv[1], &target.pf)) {
+        fprintf(stderr, "usage: host-contract PFKEY [REFUSED-FIELD...]\n");
+        return 2;
+    }
+    for (int i = 2; i < argc; i++) {
+        enum policy_field field = policy_field_parse(argv[i]);
+        if (field == POLICY_FIELD_MAX) {
+            fprintf(stderr, "host-contract: no policy field '%s'\n", argv[i]);
+            return 2;
+        }
+        target.refuses |= POLICY_BIT(field);
+    }
+    return contract_run(&target) ? 1 : 0;
+}
