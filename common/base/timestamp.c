@@ -35,20 +35,65 @@ const char *timestamp_format(int64_t ns, char text[TIMESTAMP_TEXT_SIZE])
     return text;
 }
 
+/* "dddd…" of exactly 'count' digits, then the character 'end'; moves *at. */
+static bool take_digits(const char **at, int count, char end, int *out)
+{
+    int value = 0;
+    for (int i = 0; i < count; i++, (*at)++) {
+        if (!isdigit((unsigned char)**at))
+            return false;
+        value = value * 10 + (**at - '0');
+    }
+    *out = value;
+    if (end && *(*at)++ != end)
+        return false;
+    return true;
+}
+
+/* ".d" to ".ddddddddd", or nothing, in nanoseconds. */
+static bool take_fraction(const char **at, int64_t *out)
+{
+    *out = 0;
+    if (**at != '.')
+        return true;
+    (*at)++;
+    int64_t unit = TIMESTAMP_SECOND / 10;
+    if (!isdigit((unsigned char)**at))
+        return false;
+    for (; isdigit((unsigned char)**at); (*at)++, unit /= 10) {
+        if (!unit)
+            return false;
+        *out += (**at - '0') * unit;
+    }
+    return true;
+}
+
 bool timestamp_parse(const char *text, int64_t *out)
 {
+    /* By hand: strptime() takes blanks, short numbers and any year. */
     struct tm tm = {0};
-    const char *at = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (!at)
+    int64_t fraction;
+    if (!take_digits(&text, 4, '-', &tm.tm_year) ||
+        !take_digits(&text, 2, '-', &tm.tm_mon) ||
+        !take_digits(&text, 2, 'T', &tm.tm_mday) ||
+        !take_digits(&text, 2, ':', &tm.tm_hour) ||
+        !take_digits(&text, 2, ':', &tm.tm_min) ||
+        !take_digits(&text, 2, '\0', &tm.tm_sec) ||
+        !take_fraction(&text, &fraction) || strcmp(text, "Z") != 0)
         return false;
-    int64_t fraction = 0;
-    if (*at == '.') {
-        int64_t unit = TIMESTAMP_SECOND / 10;
-        for (at++; isdigit((unsigned char)*at) && unit; at++, unit /= 10)
-            fraction += (*at - '0') * unit;
-    }
-    if (strcmp(at, "Z") != 0)
+    tm.tm_year -= 1900;
+    tm.tm_mon -= 1;
+    struct tm same = tm;
+    int64_t seconds = timegm(&same);
+    /* timegm() makes 2 March of 30 February. */
+    if (same.tm_mon != tm.tm_mon || same.tm_mday != tm.tm_mday ||
+        same.tm_hour != tm.tm_hour || same.tm_min != tm.tm_min ||
+        same.tm_sec != tm.tm_sec)
         return false;
-    *out = (int64_t)timegm(&tm) * TIMESTAMP_SECOND + fraction;
+    int64_t ns;
+    if (__builtin_mul_overflow(seconds, TIMESTAMP_SECOND, &ns) ||
+        __builtin_add_overflow(ns, fraction, &ns))
+        return false;
+    *out = ns;
     return true;
 }

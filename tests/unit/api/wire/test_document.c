@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two documents on the wire. */
+#include "tests/unit/api/wire/samples.h"
+
+static struct error err;
+
+static struct desired *full_desired(void)
+{
+    struct desired *desired = desired_new(2);
+    desired->cluster_id = sample_uuid(1);
+    str_copy(desired->host, "h17");
+    desired->revision = (struct revision){3, 17};
+    desired->full = true;
+    desired->ports[0] = (struct desired_port){
+        .id = sample_uuid(2),
+        .vm = sample_uuid(3),
+        .path = PATH_VIRTIO,
+        .has_claim = true,
+        .claim = sample_claim(),
+        .policy = sample_policy(),
+        .revision = {3, 16},
+    };
+    desired->ports[1] = (struct desired_port){
+        .id = sample_uuid(4), .vm = sample_uuid(3), .absent = true};
+    return desired;
+}
+
+START_TEST(a_full_desired_document_comes_back_equal)
+{
+    auto_desired struct desired *desired = full_desired();
+    auto_json json_t *value = over_the_wire(wire_desired(desired));
+    auto_desired struct desired *back = wire_desired_read(value, &err);
+    ck_assert_msg(back, "%s: %s", err.field, err.msg);
+    ck_assert(uuid_equal(&desired->cluster_id, &back->cluster_id));
+    ck_assert_str_eq(back->host, "h17");
+    ck_assert_int_eq(revision_compare(&desired->revision, &back->revision), 0);
+    ck_assert(back->full);
+    ck_assert_uint_eq(back->port_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct desired_port *a = &desired->ports[i];
+        const struct desired_port *b = &back->ports[i];
+        ck_assert(uuid_equal(&a->id, &b->id) && uuid_equal(&a->vm, &b->vm));
+        ck_assert(a->absent == b->absent && a->path == b->path);
+        ck_assert(a->has_claim == b->has_claim);
+        ck_assert(!a->has_claim || same_claim(&a->claim, &b->claim));
+        ck_assert(same_policy(&a->policy, &b->policy));
+        ck_assert_int_eq(revision_compare(&a->revision, &b->revision), 0);
+    }
+}
+END_TEST
+
+START_TEST(removal_is_said_in_words)
+{
+    auto_desired struct desired *desired = full_desired();
+    auto_json json_t *value = wire_desired(desired);
+    json_t *ports = json_object_get(value, "ports");
+    ck_assert_str_eq(
+        json_string_value(json_object_get(json_array_get(ports, 0), "want")),
+        "present");
+    assert_json(json_incref(json_array_get(ports, 1)),
+                "{\"id\":\"01890a5d-ac96-774b-bcce-b302099a8004\","
+                "\"vm\":\"01890a5d-ac96-774b-bcce-b302099a8003\","
+                "\"want\":\"absent\",\"path\":\"vf\",\"claim\":null,"
+                "\"policy\":{},\"revision\":\"0.0\"}");
+}
+END_TEST
+
+START_TEST(a_desired_document_never_guesses_what_is_wanted)
+{
+    static const char *const members[] = {"id",       "want", "policy",
+                                          "revision", "path", "vm"};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        auto_desired struct desired *desired = full_desired();
+        auto_json json_t *value = wire_desired(desired);
+        json_object_del(json_array_get(json_object_get(value, "ports"), 1),
+                        members[i]);
+        err = (struct error){0};
+        ck_assert_ptr_null(wire_desired_read(value, &err));
+        char field[32];
+        snprintf(field, sizeof field, "ports[1].%s", members[i]);
+        ck_assert_str_eq(err.field, field);
+    }
+    static const char *const tops[] = {"cluster_id", "host", "revision", "full",
+                                       "ports"};
+    for (size_t i = 0; i < sizeof tops / sizeof *tops; i++) {
+        auto_desired struct desired *desired = full_desired();
+        auto_json json_t *value = wire_desired(desired);
+        json_object_del(value, tops[i]);
+        ck_assert_ptr_null(wire_desired_read(value, &err));
+        ck_assert_str_eq(err.field, tops[i]);
+    }
+}
+END_TEST
+
+START_TEST(a_desired_policy_that_breaks_the_rules_is_refused)
+{
+    auto_desired struct desired *desired = full_desired();
+    auto_json json_t *value = wire_desired(desired);
+    json_object_set_new(json_array_get(json_object_get(value, "ports"), 0),
+                        "policy", parsed("{\"vlan_qos\":1}"));
+    ck_assert_ptr_null(wire_desired_read(value, &err));
+    ck_assert_str_eq(err.field, "ports[0].policy.vlan_qos");
+}
+END_TEST
+
+static struct observed *full_observed(void)
+{
+    struct observed *observed = observed_new(1, 2);
+    observed->cluster_id = sample_uuid(1);
+    str_copy(observed->host, "h17");
+    observed->machine_id = sample_uuid(2);
+    observed->boot_id = sample_uuid(3);
+    str_copy(observed->agent_version, "0.1.0");
+    observed->incarnation = 4;
+    observed->sequence = 9;
+    observed->base = 8;
+    observed->full = true;
+    observed->accepted = (struct revision){3, 17};
+    observed->inventory = sample_inventory();
+    pf_key_parse("netdevsim7", &observed->gone_pfs[0]);
+    pf_key_parse("0000:af:00.1", &observed->gone_pfs[1]);
+    struct observed_port *port = &observed->ports[0];
+    port->id = sample_uuid(5);
+    port->vm = sample_uuid(6);
+    port->phase = PORT_FAILED;
+    port->revision = (struct revision){3, 16};
+    port->has_claim = true;
+    port->claim = sample_claim();
+    port->readback = policy_clean();
+    port->observed_at = TIME_MS;
+    port->condition =
+        (struct condition){"PolicyApplied",    CONDITION_FALSE, "FieldRefused",
+                           "min_tx_rate_mbps", "EOPNOTSUPP",    TIME_MS};
+    return observed;
+}
+
+START_TEST(a_full_observed_document_comes_back_equal)
+{
+    auto_observed struct observed *observed = full_observed();
+    auto_json json_t *value = over_the_wire(wire_observed(observed));
+    size_t unknown = 0;
+    auto_observed struct observed *back =
+        wire_observed_read(value, &unknown, &err);
+    ck_assert_msg(back, "%s: %s", err.field, err.msg);
+    ck_assert_uint_eq(unknown, 0);
+    ck_assert(uuid_equal(&observed->cluster_id, &back->cluster_id));
+    ck_assert(uuid_equal(&observed->machine_id, &back->machine_id));
+    ck_assert(uuid_equal(&observed->boot_id, &back->boot_id));
+    ck_assert_str_eq(back->host, "h17");
+    ck_assert_str_eq(back->agent_version, "0.1.0");
+    ck_assert(back->incarnation == 4 && back->sequence == 9 &&
+              back->base == 8 && back->full);
+    ck_assert_int_eq(revision_compare(&observed->accepted, &back->accepted), 0);
+    ck_assert(same_inventory(observed->inventory, back->inventory));
+    ck_assert_uint_eq(back->gone_count, 2);
+    ck_assert_str_eq(back->gone_pfs[0].text, "netdevsim7");
+    ck_assert_str_eq(back->gone_pfs[1].text, "0000:af:00.1");
+    ck_assert_uint_eq(back->port_count, 1);
+    const struct observed_port *a = &observed->ports[0], *b = &back->ports[0];
+    ck_assert(uuid_equal(&a->id, &b->id) && uuid_equal(&a->vm, &b->vm));
+    ck_assert(a->phase == b->phase && a->observed_at == b->observed_at);
+    ck_assert_int_eq(revision_compare(&a->revision, &b->revision), 0);
+    ck_assert(b->has_claim && same_claim(&a->claim, &b->claim));
+    ck_assert(same_policy(&a->readback, &b->readback));
+    ck_assert_str_eq(b->condition.type, "PolicyApplied");
+    ck_assert_int_eq(b->condition.status, CONDITION_FALSE);
+    ck_assert_str_eq(b->condition.reason, "FieldRefused");
+    ck_assert_str_eq(b->condition.field, "min_tx_rate_mbps");
+    ck_assert_str_eq(b->condition.message, "EOPNOTSUPP");
+    ck_assert_int_eq(b->condition.at, TIME_MS);
+}
+END_TEST
+
+START_TEST(a_partial_report_may_be_without_an_inventory)
+{
+    auto_observed struct observed *observed = observed_new(0, 0);
+    observed->machine_id = sample_uuid(2);
+    auto_json json_t *value = over_the_wire(wire_observed(observed));
+    auto_observed struct observed *back = wire_observed_read(value, NULL, &err);
+    ck_assert_msg(back, "%s: %s", err.field, err.msg);
+    ck_assert_ptr_null(back->inventory);
+    ck_assert(uuid_is_zero(&back->cluster_id));
+    json_object_set_new(value, "full", json_true());
+    ck_assert_ptr_null(wire_observed_read(value, NULL, &err));
+    ck_assert_str_eq(err.field, "inventory");
+}
+END_TEST
+
+START_TEST(unknown_members_are_counted_at_every_depth)
+{
+    auto_observed struct observed *observed = full_observed();
+    auto_json json_t *value = wire_observed(observed);
+    json_t *inventory = json_object_get(value, "inventory");
+    json_t *pf = json_array_get(json_object_get(inventory, "pfs"), 0);
+    json_t *vf = json_array_get(json_object_get(pf, "vfs"), 1);
+    json_t *port = json_array_get(json_object_get(value, "ports"), 0);
+    json_t *objects[] = {
+        value,
+        inventory,
+        json_array_get(json_object_get(inventory, "networks"), 0),
+        json_array_get(json_object_get(inventory, "unreadable"), 0),
+        pf,
+        json_object_get(pf, "link"),
+        json_object_get(pf, "capabilities"),
+        json_object_get(json_object_get(pf, "capabilities"), "vlan"),
+        vf,
+        json_object_get(vf, "policy"),
+        port,
+        json_object_get(port, "claim"),
+        json_object_get(port, "readback"),
+        json_object_get(port, "condition"),
+    };
+    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
+        ck_assert_int_eq(
+            json_object_set_new(objects[i], "from_the_future", json_integer(1)),
+            0);
+    size_t unknown = 100;
+    auto_observed struct observed *back =
+        wire_observed_read(value, &unknown, &err);
+    ck_assert_msg(back, "%s: %s", err.field, err.msg);
+    ck_assert_uint_eq(unknown, 100 + sizeof objects / sizeof *objects);
+    ck_assert(same_inventory(observed->inventory, back->inventory));
+}
+END_TEST
+
+START_TEST(a_refused_document_counts_nothing)
+{
+    size_t unknown = 0;
+    auto_json json_t *value = parsed("{\"x\":1,\"host\":5}");
+    ck_assert_ptr_null(wire_observed_read(value, &unknown, &err));
+    ck_assert_uint_eq(unknown, 0);
+    ck_assert_str_eq(err.field, "host");
+}
+END_TEST
+
+START_TEST(faults_are_named_with_their_place)
+{
+    auto_observed struct observed *observed = full_observed();
+    auto_json json_t *value = wire_observed(observed);
+    json_t *port = json_array_get(json_object_get(value, "ports"), 0);
+    json_object_set_new(port, "condition", parsed("{\"status\":\"true\"}"));
+    ck_assert_ptr_null(wire_observed_read(value, NULL, &err));
+    ck_assert_str_eq(err.field, "ports[0].condition.status");
+    json_object_set_new(port, "phase", json_string("done"));
+    ck_assert_ptr_null(wire_observed_read(value, NULL, &err));
+    ck_assert_str_eq(err.field, "ports[0].phase");
+    json_object_set_new(value, "inventory", parsed("{\"pfs\":[{}]}"));
+    ck_assert_ptr_null(wire_observed_read(value, NULL, &err));
+    ck_assert_str_eq(err.field, "inventory.pfs[0].key");
+    json_object_set_new(value, "gone_pfs", parsed("[\"netdevsim1\",7]"));
+    ck_assert_ptr_null(wire_observed_read(value, NULL, &err));
+    ck_assert_str_eq(err.field, "gone_pfs[1]");
+}
+END_TEST
+
+CHECK_MAIN("wire document", a_full_desired_document_comes_back_equal,
+           removal_is_said_in_words,
+           a_desired_document_never_guesses_what_is_wanted,
+           a_desired_policy_that_breaks_the_rules_is_refused,
+           a_full_observed_document_comes_back_equal,
+           a_partial_report_may_be_without_an_inventory,
+           unknown_members_are_counted_at_every_depth,
+           a_refused_document_counts_nothing,
+           faults_are_named_with_their_place);
