@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to scheduler/handlers: what the nouns share. */
+#pragma once
+
+#include "api/wire/value.h"
+#include "api/wire/wire.h"
+#include "scheduler/handlers/handlers.h"
+
+/* ---- jobs -------------------------------------------------------------------- */
+
+/* A job that answers a request; the first member of a handler's own struct. */
+struct api_job {
+    struct job job;
+    struct api *api;
+    struct http_request *request;
+};
+/* Hand the request to the writer. A full queue answers through job->answer with
+ * BUSY. The job is zeroed new memory with run and answer set. */
+void api_submit(struct api *api, struct http_request *request,
+                enum service_lane lane, struct api_job *job);
+
+/* ---- reading requests ----------------------------------------------------------- */
+
+/* Answers INVALID etc. and returns NULL, or the body. */
+const json_t *api_body(struct http_request *request);
+#define API_LIMIT_DEFAULT 100
+#define API_LIMIT_MAX 1000
+/* 'limit' and 'marker'; -1 = INVALID, naming the parameter. *marker may be
+ * NULL. */
+int api_page(const struct http_request *request, size_t *limit,
+             const char **marker, struct error *err);
+/* A whole number in the query; 'out' untouched if not given. */
+int api_query_u64(const struct http_request *request, const char *name,
+                  uint64_t max, uint64_t *out, struct error *err);
+/* true/false in the query. */
+int api_query_bool(const struct http_request *request, const char *name,
+                   bool *out, struct error *err);
+/* The generation that If-Match asks for: *given false if there is none or it is
+ * "*". */
+int api_if_match(const struct http_request *request, bool *given,
+                 uint64_t *generation, struct error *err);
+/* The same together with a body's member "generation": both must agree. */
+int api_generation(const struct http_request *request, bool in_body,
+                   uint64_t body_generation, bool *given, uint64_t *generation,
+                   struct error *err);
+/* The host of the path, or NULL + NOT_FOUND naming it. */
+const struct host_view *api_host(const struct snapshot *snapshot,
+                                 const char *name, struct error *err);
+
+/* The name of the path's host (given by name or machine-id); -1 + NOT_FOUND. */
+int api_host_name(struct api *api, const struct http_request *request,
+                  char name[NAME_SIZE], struct error *err);
+
+/* ---- answering -------------------------------------------------------------------- */
+
+void api_error(struct http_request *request, const struct error *err);
+/* A body with ETag "GENERATION" and, if not NULL, Location. */
+void api_answer(struct http_request *request, int status, json_t *body,
+                uint64_t generation, const char *location);
+/* {"items": […], "next_marker": …}; 'items' is taken, 'marker' NULL = the
+ * end. */
+void api_answer_list(struct http_request *request, json_t *items,
+                     const char *marker);
+
+/* ---- views: how nouns look to clients ------------------------------------------------ */
+
+json_t *view_host(const struct host_view *host);
+/* The PF as reported, with the operator's setting and counts of its VFs. */
+json_t *view_pf(const struct snapshot *snapshot, const struct host_view *host,
+                const struct pf *pf, bool with_vfs);
+json_t *view_vf(const struct snapshot *snapshot, const struct host_view *host,
+                const struct pf *pf, const struct vf *vf);
+/* The state of a VF: as reported, overlaid with our claims. */
+enum vf_state view_vf_state(const struct snapshot *snapshot,
+                            const struct host_view *host, const struct pf *pf,
+                            const struct vf *vf);
+/* 'planned': a dry run, nothing will be applied. */
+json_t *view_vm(const struct snapshot *snapshot, const struct vm *vm,
+                bool planned);
+/* PolicyApplied of a VM: the worst of its ports. */
+struct condition view_policy_applied(const struct snapshot *snapshot,
+                                     const struct vm *vm, bool planned);
+/* libvirt's domain XML for one port, or NULL where nothing can be attached.
+ * New text. */
+char *libvirt_xml(const struct host_view *host, const struct port *port);
+
+/* ---- the handlers of routes.c ----------------------------------------------------------- */
+#define HANDLER(name) void name(void *context, struct http_request *request)
+HANDLER(handle_hosts_list);
+HANDLER(handle_hosts_enroll);
+HANDLER(handle_host_show);
+HANDLER(handle_host_patch);
+HANDLER(handle_host_delete);
+HANDLER(handle_pfs_list);
+HANDLER(handle_pf_show);
+HANDLER(handle_pf_patch);
+HANDLER(handle_vfs_list);
+HANDLER(handle_vms_list);
+HANDLER(handle_vm_create);
+HANDLER(handle_vm_show);
+HANDLER(handle_vm_delete);
+HANDLER(handle_events);
+HANDLER(handle_agent_desired);
+HANDLER(handle_agent_observed);
+HANDLER(handle_tokens_list);
+HANDLER(handle_token_create);
+HANDLER(handle_token_delete);
+HANDLER(handle_healthz);
+HANDLER(handle_readyz);
+HANDLER(handle_metrics);
+HANDLER(handle_version);
+HANDLER(handle_openapi);
+
+/* ---- counting ------------------------------------------------------------------------------ */
+void count_init(void);
+/* One placement: how long it took, and the reasons if it failed (NULL: it did
+ * not). */
+void count_placement(double seconds, const struct placement_reasons *reasons);

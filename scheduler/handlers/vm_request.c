@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The body of POST /v1/vms into a struct vm_request: see vm_request.h. Whether
+ * it can be placed is the core's business; here only what any scheduler would
+ * refuse. */
+#include "scheduler/handlers/vm_request.h"
+
+#include "api/wire/value.h"
+#include "common/base/str.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define VCPUS_MAX 4096
+#define MEMORY_MIB_MAX (UINT64_C(64) << 20)
+
+static void check_name(struct json_reader *reader, const char *field,
+                       const char *name, bool may_be_empty)
+{
+    if (reader->failed || (may_be_empty && !*name) || str_is_name(name))
+        return;
+    json_reader_fail(reader, field, "'%s' is not 1 to 63 of [A-Za-z0-9._-]",
+                     name);
+    error_remedy(reader->err, "begin with a letter or digit and use letters, "
+                              "digits, '.', '_' and '-'");
+}
+
+static int check_mac(const struct mac *mac, const char *path,
+                     const char *member, struct error *err)
+{
+    char text[MAC_TEXT_SIZE], field[WIRE_PATH_SIZE];
+    const char *why = mac_refused(mac);
+    if (!why)
+        return 0;
+    error_fill(err, ERROR_INVALID, 0, wire_path(field, path, member),
+               "'%s' can't be a port's MAC: %s", mac_format(mac, text), why);
+    error_remedy(err, "give a unicast address such as 52:54:00:12:34:56, or "
+                      "leave it out to get one");
+    return -1;
+}
+
+/* A port's MAC stands in 'mac' or in 'policy.mac'; in both only if equal. */
+static int join_mac(struct port_request *port, const char *path,
+                    struct error *err)
+{
+    char field[WIRE_PATH_SIZE];
+    bool in_policy = policy_has(&port->policy, POLICY_MAC);
+    if (port->has_mac && in_policy &&
+        mac_compare(&port->mac, &port->policy.mac) != 0) {
+        error_fill(err, ERROR_INVALID, 0, wire_path(field, path, "policy.mac"),
+                   "the port's mac and its policy.mac differ");
+        error_remedy(err, "give the MAC once");
+        return -1;
+    }
+    if (in_policy && !port->has_mac) {
+        port->mac = port->policy.mac;
+        port->has_mac = true;
+    }
+    return port->has_mac ? check_mac(&port->mac, path, "mac", err) : 0;
+}
+
+static int read_port(const json_t *value, size_t index,
+                     struct port_request *port, struct error *err)
+{
+    struct json_reader reader;
+    const json_t *policy = NULL, *require = NULL;
+    char path[WIRE_PATH_SIZE], inner[WIRE_PATH_SIZE];
+    wire_path_at(path, "", "ports", index);
+    json_reader_begin(&reader, value, path, err);
+    wire_take_copy(&reader, "name", false, port->name);
+    check_name(&reader, "name", port->name, true);
+    port->has_mac = wire_take_mac(&reader, "mac", false, &port->mac);
+    wire_take_copy(&reader, "physical_network", false, port->physical_network);
+    check_name(&reader, "physical_network", port->physical_network, true);
+    port->vnic_type = VNIC_DIRECT;
+    wire_take_enum(&reader, "vnic_type", false, vnic_type, VNIC_TYPE_MAX,
+                   &port->vnic_type);
+    port->fallback = FALLBACK_REFUSE;
+    wire_take_enum(&reader, "fallback", false, fallback, FALLBACK_MAX,
+                   &port->fallback);
+    wire_take_enum(&reader, "guest_failover", false, guest_failover,
+                   GUEST_FAILOVER_MAX, &port->guest_failover);
+    json_take_object(&reader, "policy", false, &policy);
+    json_take_object(&reader, "require", false, &require);
+    if (json_reader_end(&reader, true, NULL) < 0)
+        return -1;
+    if (policy && wire_policy_read(policy, wire_path(inner, path, "policy"),
+                                   true, &port->policy, err) < 0)
+        return -1;
+    if (require &&
+        wire_require_read(require, wire_path(inner, path, "require"), true,
+                          &port->require_vendor_id, &port->require_device_id,
+                          &port->require_capabilities, err) < 0)
+        return -1;
+    return join_mac(port, path, err);
+}
+
+/* Within one request: port names and, per physical network, MACs differ. */
+static int check_twins(const struct vm_request *request, struct error *err)
+{
+    char path[WIRE_PATH_SIZE], field[WIRE_PATH_SIZE], text[MAC_TEXT_SIZE];
+    for (size_t i = 0; i < request->port_count; i++) {
+        wire_path_at(path, "", "ports", i);
+        const struct port_request *a = &request->ports[i];
+        for (size_t j = 0; j < i; j++) {
+            const struct port_request *b = &request->ports[j];
+            if (*a->name && strcmp(a->name, b->name) == 0) {
+                error_fill(err, ERROR_INVALID, 0,
+                           wire_path(field, path, "name"),
+                           "two ports are named '%s'", a->name);
+                error_remedy(err, "name each port of the VM differently");
+                return -1;
+            }
+            if (a->has_mac && b->has_mac &&
+                mac_compare(&a->mac, &b->mac) == 0 &&
+                strcmp(a->physical_network, b->physical_network) == 0) {
+                error_fill(err, ERROR_MAC_IN_USE, 0,
+                           wire_path(field, path, "mac"),
+                           "ports %zu and %zu have the MAC '%s' on one "
+                           "physical network",
+                           j, i, mac_format(&a->mac, text));
+                error_remedy(err, "give each port its own MAC");
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+static int read_placement(const json_t *placement, struct vm_request *out,
+                          struct error *err)
+{
+    struct json_reader reader;
+    json_reader_begin(&reader, placement, "placement", err);
+    wire_take_enum(&reader, "strategy", false, strategy, STRATEGY_MAX,
+                   &out->strategy);
+    wire_take_copy(&reader, "host", false, out->host);
+    check_name(&reader, "host", out->host, true);
+    return json_reader_end(&reader, true, NULL);
+}
+
+int vm_request_read(const json_t *body, struct vm_request *out,
+                    struct error *err)
+{
+    struct json_reader reader;
+    const json_t *ports = NULL, *placement = NULL;
+    uint64_t vcpus = 0;
+    json_reader_begin(&reader, body, "", err);
+    out->has_id = wire_take_uuid(&reader, "id", false, &out->id);
+    if (out->has_id && uuid_is_zero(&out->id))
+        json_reader_fail(&reader, "id", "the nil UUID names nothing");
+    wire_take_copy(&reader, "name", true, out->name);
+    check_name(&reader, "name", out->name, false);
+    json_take_u64(&reader, "vcpus", true, 1, VCPUS_MAX, &vcpus);
+    json_take_u64(&reader, "memory_mib", true, 1, MEMORY_MIB_MAX,
+                  &out->memory_mib);
+    out->lifecycle = LIFECYCLE_EXTERNAL;
+    wire_take_enum(&reader, "lifecycle", false, vm_lifecycle, LIFECYCLE_MAX,
+                   &out->lifecycle);
+    json_take_array(&reader, "ports", false, VM_PORTS_MAX, &ports);
+    json_take_object(&reader, "placement", false, &placement);
+    if (json_reader_end(&reader, true, NULL) < 0 ||
+        (placement && read_placement(placement, out, err) < 0))
+        return -1;
+    out->vcpus = (uint32_t)vcpus;
+    out->port_count = json_array_size(ports);
+    for (size_t i = 0; i < out->port_count; i++)
+        if (read_port(json_array_get(ports, i), i, &out->ports[i], err) < 0)
+            return -1;
+    return check_twins(out, err);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /v1/vms: list, show, create, delete. */
+#include "scheduler/handlers/api.h"
+
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/base/timestamp.h"
+#include "scheduler/handlers/vm_request.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+/* By id or by name. */
+static const struct vm *find_vm(const struct snapshot *snapshot,
+                                const char *text, struct error *err)
+{
+    struct uuid id;
+    const struct vm *vm =
+        uuid_parse(text, &id) ? snapshot_vm(snapshot, &id) : NULL;
+    if (!vm)
+        vm = snapshot_vm_by_name(snapshot, text);
+    if (!vm) {
+        error_fill(err, ERROR_NOT_FOUND, 0, "vm", "no VM '%.64s'", text);
+        error_remedy(err, "see GET /v1/vms for ids and names");
+    }
+    return vm;
+}
+
+HANDLER(handle_vm_show)
+{
+    struct api *api = context;
+    struct error err = {0};
+    struct snapshot *snapshot = service_snapshot(api->service);
+    const struct vm *vm = find_vm(snapshot, http_param(request, "vm"), &err);
+    if (vm)
+        api_answer(request, 200, view_vm(snapshot, vm, false), vm->generation,
+                   NULL);
+    else
+        api_error(request, &err);
+    snapshot_put(snapshot);
+}
+
+static int list_vms(const struct snapshot *snapshot,
+                    const struct http_request *request, json_t *items,
+                    char next[UUID_TEXT_SIZE], struct error *err)
+{
+    size_t limit = 0;
+    const char *marker = NULL, *host = http_query(request, "host");
+    struct uuid after = {{0}};
+    if (api_page(request, &limit, &marker, err) < 0)
+        return -1;
+    if (marker && !uuid_parse(marker, &after)) {
+        error_fill(err, ERROR_INVALID, 0, "marker",
+                   "marker '%.60s' is none of this list", marker);
+        error_remedy(err, "send the next_marker of the last page");
+        return -1;
+    }
+    const struct host_view *view = host ? api_host(snapshot, host, err) : NULL;
+    if (host && !view)
+        return -1;
+    *next = '\0';
+    const struct vm *vm = snapshot_vm_after(snapshot, marker ? &after : NULL);
+    for (; vm; vm = snapshot_vm_after(snapshot, &vm->id)) {
+        if (view && strcmp(vm->host, view->host->name) != 0)
+            continue;
+        if (json_array_size(items) == limit)
+            return 0;
+        uuid_format(&vm->id, next);
+        json_array_append_new(items, view_vm(snapshot, vm, false));
+    }
+    *next = '\0';
+    return 0;
+}
+
+HANDLER(handle_vms_list)
+{
+    struct api *api = context;
+    struct error err = {0};
+    char next[UUID_TEXT_SIZE] = "";
+    struct snapshot *snapshot = service_snapshot(api->service);
+    json_t *items = json_array();
+    if (list_vms(snapshot, request, items, next, &err) == 0) {
+        api_answer_list(request, items, *next ? next : NULL);
+    } else {
+        json_decref(items);
+        api_error(request, &err);
+    }
+    snapshot_put(snapshot);
+}
+
+/* ---- creating ------------------------------------------------------------------ */
+
+struct creation {
+    struct api_job api;
+    struct vm_request request;
+    struct vm *vm; /* a reference, after run */
+    bool repeated;
+    struct placement_reasons reasons;
+};
+
+static int run_creation(struct job *job, struct core *core,
+                        const struct core_call *call, struct tx *tx,
+                        struct error *err)
+{
+    struct creation *creation = (struct creation *)job;
+    int64_t began = timestamp_monotonic();
+    int result =
+        core_vm_create(core, call, &creation->request, tx, &creation->vm,
+                       &creation->repeated, &creation->reasons, err);
+    bool placed = result == 0 && !creation->repeated;
+    bool unplaced = result < 0 && err->code == ERROR_NO_VALID_HOST;
+    if (placed || unplaced)
+        count_placement((double)(timestamp_monotonic() - began) /
+                            (double)TIMESTAMP_SECOND,
+                        unplaced ? &creation->reasons : NULL);
+    return result;
+}
+
+static json_t *reasons_list(const struct placement_reasons *reasons)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < reasons->count; i++) {
+        const struct placement_reason *reason = &reasons->items[i];
+        json_t *item = json_object(), *example = json_object();
+        wire_set(item, "reason", wire_text(reason->reason));
+        wire_set(item, "field",
+                 *reason->field ? wire_text(reason->field) : json_null());
+        wire_set(item, "hosts", wire_number(reason->hosts));
+        wire_set(example, "host", wire_text(reason->example_host));
+        wire_set(example, "pf",
+                 *reason->example_pf ? wire_text(reason->example_pf)
+                                     : json_null());
+        wire_set(example, "message", wire_text(reason->example_message));
+        wire_set(item, "example", example);
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+static void answer_creation(struct job *job, struct snapshot *snapshot,
+                            const struct error *err)
+{
+    struct creation *creation = (struct creation *)job;
+    struct http_request *request = creation->api.request;
+    if (err) {
+        json_t *extra = NULL;
+        if (err->code == ERROR_NO_VALID_HOST) {
+            extra = json_object();
+            wire_set(extra, "reasons", reasons_list(&creation->reasons));
+        }
+        http_answer_error(request, err, extra);
+    } else {
+        bool dry = job->dry_run;
+        /* A repeated request gets the VM as it is now. */
+        const struct vm *now = snapshot_vm(snapshot, &creation->vm->id);
+        const struct vm *vm = now ? now : creation->vm;
+        char id[UUID_TEXT_SIZE];
+        auto_free char *location =
+            mem_printf("/v1/vms/%s", uuid_format(&vm->id, id));
+        api_answer(request, dry ? 200 : 201, view_vm(snapshot, vm, dry),
+                   vm->generation, dry ? NULL : location);
+    }
+    ref_put(creation->vm);
+    free(creation);
+}
+
+/* Two requests are the same if their JSON is, whatever order and white space. */
+static uint64_t hash_of(const json_t *body)
+{
+    auto_free char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
+    return str_hash(text, strlen(text));
+}
+
+static int read_idempotency_key(const struct http_request *request,
+                                struct vm_request *out, struct error *err)
+{
+    const char *key = http_header(request, "Idempotency-Key");
+    if (!key)
+        return 0;
+    bool good = *key && str_copy(out->idempotency_key, key);
+    for (const char *at = key; good && *at; at++)
+        good = isgraph((unsigned char)*at) != 0;
+    if (good)
+        return 0;
+    error_fill(err, ERROR_INVALID, 0, "Idempotency-Key",
+               "the Idempotency-Key is not 1 to %d visible ASCII characters",
+               IDEMPOTENCY_KEY_SIZE - 1);
+    error_remedy(err, "use a UUID");
+    return -1;
+}
+
+HANDLER(handle_vm_create)
+{
+    struct error err = {0};
+    const json_t *body = api_body(request);
+    if (!body)
+        return;
+    struct creation *creation = mem_new(struct creation);
+    if (api_query_bool(request, "dry_run", &creation->api.job.dry_run, &err) <
+            0 ||
+        vm_request_read(body, &creation->request, &err) < 0 ||
+        read_idempotency_key(request, &creation->request, &err) < 0) {
+        api_error(request, &err);
+        free(creation);
+        return;
+    }
+    creation->request.request_hash = hash_of(body);
+    creation->api.job.run = run_creation;
+    creation->api.job.answer = answer_creation;
+    api_submit(context, request, SERVICE_LANE_CLIENT, &creation->api);
+}
+
+/* ---- deleting --------------------------------------------------------------------- */
+
+struct removal {
+    struct api_job api;
+    struct uuid id;
+    uint64_t generation; /* 0 = any */
+};
+
+static int run_removal(struct job *job, struct core *core,
+                       const struct core_call *call, struct tx *tx,
+                       struct error *err)
+{
+    struct removal *removal = (struct removal *)job;
+    return core_vm_delete(core, call, &removal->id, removal->generation, tx,
+                          err);
+}
+
+static void answer_removal(struct job *job, struct snapshot *snapshot,
+                           const struct error *err)
+{
+    struct removal *removal = (struct removal *)job;
+    struct http_request *request = removal->api.request;
+    const struct vm *vm = err ? NULL : snapshot_vm(snapshot, &removal->id);
+    if (err)
+        api_error(request, err);
+    else if (vm)
+        api_answer(request, 202, view_vm(snapshot, vm, false), vm->generation,
+                   NULL);
+    else /* nothing had to be cleaned */
+        http_answer_json(request, 204, NULL, NULL);
+    free(removal);
+}
+
+HANDLER(handle_vm_delete)
+{
+    struct api *api = context;
+    struct error err = {0};
+    bool given = false;
+    struct removal *removal = mem_new(struct removal);
+    struct snapshot *snapshot = service_snapshot(api->service);
+    const struct vm *vm = find_vm(snapshot, http_param(request, "vm"), &err);
+    int result =
+        vm ? api_if_match(request, &given, &removal->generation, &err) : -1;
+    if (vm)
+        removal->id = vm->id;
+    snapshot_put(snapshot);
+    if (result < 0) {
+        api_error(request, &err);
+        free(removal);
+        return;
+    }
+    removal->api.job.run = run_removal;
+    removal->api.job.answer = answer_removal;
+    api_submit(api, request, SERVICE_LANE_CLIENT, &removal->api);
+}
