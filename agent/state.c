@@ -112,23 +112,44 @@ static void take_time(struct json_reader *reader, const char *name,
         json_reader_fail(reader, name, "not a time: '%s'", text);
 }
 
+/* "0x8086" or null. */
+static void take_hex16(struct json_reader *reader, const char *name,
+                       uint16_t *out)
+{
+    const char *text = NULL;
+    uint64_t number = 0;
+    if (!json_take_text(reader, name, false, &text))
+        return;
+    if (!str_to_u64(str_starts(text, "0x") ? text + 2 : text, 16, UINT16_MAX,
+                    &number))
+        json_reader_fail(reader, name, "not a PCI id: '%s'", text);
+    *out = (uint16_t)number;
+}
+
 static int read_claim(const json_t *value, struct claim *claim,
                       struct error *err)
 {
     struct json_reader reader;
     const char *pf = NULL, *vf = NULL;
-    uint64_t index = 0;
+    uint64_t index = 0, rate = 0;
     int64_t numa = -1;
     json_reader_begin(&reader, value, "claim", err);
     if (json_take_text(&reader, "pf", true, &pf) &&
         !pf_key_parse(pf, &claim->pf))
         json_reader_fail(&reader, "pf", "not a PF: '%s'", pf);
-    json_take_u64(&reader, "vf_index", true, 0, PF_VFS_MAX - 1, &index);
+    json_take_u64(&reader, "vf_index", true, 0, UINT16_MAX, &index);
     json_take_i64(&reader, "numa_node", false, -1, INT32_MAX, &numa);
-    if (json_take_text(&reader, "vf", false, &vf))
+    json_take_u64(&reader, "min_tx_rate_mbps", false, 0, UINT32_MAX, &rate);
+    take_hex16(&reader, "vendor_id", &claim->vendor_id);
+    take_hex16(&reader, "device_id", &claim->device_id);
+    if (json_take_text(&reader, "vf", false, &vf)) {
         claim->has_address = pci_parse(vf, &claim->address);
+        if (!claim->has_address)
+            json_reader_fail(&reader, "vf", "not a PCI address: '%s'", vf);
+    }
     claim->vf_index = (uint16_t)index;
     claim->numa_node = (int32_t)numa;
+    claim->min_tx_rate_mbps = (uint32_t)rate;
     return json_reader_end(&reader, false, NULL);
 }
 
@@ -181,7 +202,7 @@ static int read_managed(const json_t *value, const char *path,
     }
     if (json_reader_end(&reader, false, NULL) < 0 ||
         read_claim(claim, &m->claim, err) < 0 ||
-        wire_policy_read(policy, "policy", false, &m->policy, err) < 0 ||
+        wire_readback_read(policy, "policy", &m->policy, err) < 0 ||
         read_condition(condition, &m->condition, err) < 0)
         return -1;
     return 0;

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sriov-agent: the commands. The work is in run.c, agent.c and below. */
+#define LOG_MODULE "main"
+#include "agent/run.h"
+#include "agent/state.h"
+#include "api/wire/wire.h"
+#include "common/base/conf.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/str.h"
+#include "common/base/timestamp.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+struct settings {
+    char *server, *name, *token_file, *state_dir, *config, *log_level;
+    char *root, *cluster_id;
+    bool no_probe, help, version;
+};
+
+#define TEXT(section, name, member, preset, value, help)                       \
+    {                                                                          \
+        section, name, CONF_TEXT, offsetof(struct settings, member), 0, 0,     \
+            preset, value, help                                                \
+    }
+#define FLAG(section, name, member, help)                                      \
+    {                                                                          \
+        section, name, CONF_BOOL, offsetof(struct settings, member), 0, 0,     \
+            NULL, NULL, help                                                   \
+    }
+
+static const struct conf_item run_items[] = {
+    TEXT("agent", "server", server, NULL, "URL",
+         "the scheduler, as https://scheduler.example:8470"),
+    TEXT("agent", "name", name, NULL, "NAME",
+         "this host's name there (default: the host name)"),
+    TEXT("agent", "token-file", token_file, "/etc/sriov/agent.token", "FILE",
+         "the token of 'sriov-admin host enroll', read at each call"),
+    TEXT("agent", "state-dir", state_dir, "/var/lib/sriov-agent", "DIR",
+         "where it remembers which VFs are in its hands"),
+    TEXT("agent", "log-level", log_level, "info", "LEVELS",
+         "error, warning, info, debug; per module: info,agent=debug"),
+    FLAG("agent", "no-probe", no_probe,
+         "never write to a free VF to find out what a PF supports"),
+    TEXT(NULL, "config", config, NULL, "FILE",
+         "settings as NAME = VALUE lines below [agent]"),
+    FLAG(NULL, "help", help, "this text"),
+    FLAG(NULL, "version", version, "the version"),
+};
+static const struct conf_item inventory_items[] = {
+    TEXT(NULL, "root", root, "", "DIR",
+         "read DIR/sys, DIR/proc and so on instead of this machine's"),
+    FLAG(NULL, "help", help, "this text"),
+};
+static const struct conf_item adopt_items[] = {
+    TEXT(NULL, "state-dir", state_dir, "/var/lib/sriov-agent", "DIR",
+         "the agent's state folder; the agent must be stopped"),
+    TEXT(NULL, "cluster-id", cluster_id, NULL, "UUID",
+         "the cluster whose documents are accepted from now on"),
+    FLAG(NULL, "help", help, "this text"),
+};
+static const struct conf_item state_items[] = {
+    TEXT(NULL, "state-dir", state_dir, "/var/lib/sriov-agent", "DIR",
+         "the agent's state folder"),
+    FLAG(NULL, "help", help, "this text"),
+};
+
+/* ---- run -------------------------------------------------------------------------- */
+
+static void on_signal(int number)
+{
+    (void)number;
+    run_stop();
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int read_uuid(const char *path, struct uuid *out, struct error *err)
+{
+    auto_free char *text = file_read(AT_FDCWD, path, 128, NULL, err);
+    if (!text)
+        return -1;
+    text[strcspn(text, "\n")] = '\0';
+    if (!uuid_parse(text, out)) {
+        error_fill(err, ERROR_INVALID, 0, "", "'%s' holds no id: '%s'", path,
+                   text);
+        error_remedy(err, "write one with systemd-machine-id-setup");
+        return -1;
+    }
+    return 0;
+}
+
+static int check_settings(struct settings *settings, struct error *err)
+{
+    if (!settings->server) {
+        error_fill(err, ERROR_INVALID, 0, "server", "no scheduler is named");
+        error_remedy(err, "say --server URL, or server = URL in the file of "
+                          "--config");
+        return -1;
+    }
+    if (!settings->name) {
+        char name[NAME_SIZE] = "";
+        gethostname(name, sizeof name - 1);
+        settings->name = mem_strdup(name);
+    }
+    if (!str_is_name(settings->name)) {
+        error_fill(err, ERROR_INVALID, 0, "name", "'%s' can't be a host's name",
+                   settings->name);
+        error_remedy(err, "1 to 63 of A-Z a-z 0-9 . _ -, first a letter or "
+                          "digit");
+        return -1;
+    }
+    return log_configure(settings->log_level, err);
+}
+
+static int run_with(const struct settings *settings, struct host_backend *host,
+                    struct state_file *file, struct error *err)
+{
+    struct run_config config = {.server = settings->server,
+                                .token_file = settings->token_file,
+                                .agent = {.name = settings->name,
+                                          .version = SRIOV_VERSION,
+                                          .host = host,
+                                          .state_ops = &state_file_ops,
+                                          .state_context = file,
+                                          .skip_probing = settings->no_probe}};
+    if (read_uuid("/etc/machine-id", &config.agent.machine_id, err) < 0 ||
+        read_uuid("/proc/sys/kernel/random/boot_id", &config.agent.boot_id,
+                  err) < 0)
+        return -1;
+    if (getrandom(&config.agent.seed, sizeof config.agent.seed, 0) < 0)
+        config.agent.seed = (uint64_t)timestamp_now();
+    catch_signals();
+    log_info("sriov-agent " SRIOV_VERSION " for host '%s' at '%s'",
+             settings->name, settings->server);
+    int status = run_agent(&config, err);
+    if (status == 0)
+        log_info("ended; the VFs keep their policy");
+    return status;
+}
+
+static int command_run(struct settings *settings, struct error *err)
+{
+    if (check_settings(settings, err) < 0)
+        return -1;
+    struct state_file *file = state_file_open(settings->state_dir, err);
+    if (!file)
+        return -1;
+    struct host_backend *host = host_linux_open("", err);
+    int status = host ? run_with(settings, host, file, err) : -1;
+    if (host)
+        host->ops->close(host);
+    state_file_close(file);
+    return status;
+}
+
+/* ---- inventory, adopt, state ------------------------------------------------------- */
+
+static int print_line(const char *text, struct error *err)
+{
+    if (puts(text) == EOF || fflush(stdout) == EOF)
+        return error_set(err, ERROR_IO, "the output can't be written");
+    return 0;
+}
+
+static int command_inventory(struct settings *settings, struct error *err)
+{
+    struct host_backend *host = host_linux_open(settings->root, err);
+    if (!host)
+        return -1;
+    auto_inventory struct inventory *inventory =
+        host->ops->inventory(host, err);
+    host->ops->close(host);
+    if (!inventory)
+        return -1;
+    auto_json json_t *value = wire_inventory(inventory);
+    auto_free char *text = json_dumps(value, JSON_INDENT(2));
+    return print_line(text, err);
+}
+
+static int command_adopt(struct settings *settings, struct error *err)
+{
+    struct uuid id;
+    if (!settings->cluster_id || !uuid_parse(settings->cluster_id, &id))
+        return error_set_field(err, ERROR_INVALID, "cluster-id",
+                               "--cluster-id must be a UUID, as the agent's "
+                               "log and GET /version tell it");
+    struct state_file *file = state_file_open(settings->state_dir, err);
+    if (!file)
+        return -1;
+    struct agent_state state = {0};
+    int status = state_file_ops.load(file, &state, err);
+    if (status == 0) {
+        state.adopt = id;
+        status = state_file_ops.save(file, &state, err);
+    }
+    if (status == 0)
+        printf("documents of cluster %s are accepted from now on; %zu VFs are "
+               "held and stay as they are\n",
+               settings->cluster_id, state.managed_count);
+    agent_state_done(&state);
+    state_file_close(file);
+    return status;
+}
+
+static int command_state(struct settings *settings, struct error *err)
+{
+    struct agent_state state = {0};
+    if (state_file_read(settings->state_dir, &state, err) < 0)
+        return -1;
+    auto_free char *text = state_text(&state, true);
+    agent_state_done(&state);
+    return print_line(text, err);
+}
+
+/* ---- the command line ------------------------------------------------------------------ */
+
+#define ITEMS(array) array, sizeof array / sizeof *array
+static const struct command {
+    const char *name;
+    const struct conf_item *items;
+    size_t count;
+    int (*run)(struct settings *settings, struct error *err);
+    const char *summary, *example;
+} commands[] = {
+    {"run", ITEMS(run_items), command_run,
+     "follow a scheduler (the default command)",
+     "sriov-agent run --server http://127.0.0.1:8470 --name h1 --token-file "
+     "/etc/sriov/agent.token"},
+    {"inventory", ITEMS(inventory_items), command_inventory,
+     "print what this host has, as JSON, without a scheduler",
+     "sriov-agent inventory --root /tmp/copied-host -o json"},
+    {"adopt", ITEMS(adopt_items), command_adopt,
+     "follow another cluster from now on, keeping the VFs that are held",
+     "sriov-agent adopt --cluster-id 0192f0a1-7c1e-7cc3-98c4-dc0c0c07398f"},
+    {"state", ITEMS(state_items), command_state,
+     "show which VFs are held, and for whom",
+     "sriov-agent state --state-dir /var/lib/sriov-agent"},
+};
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+static void print_help(const struct command *command)
+{
+    printf("usage: sriov-agent %s [OPTION...]\n%s\n\n", command->name,
+           command->summary);
+    conf_print_help(command->items, command->count);
+    printf("\nexample:\n  %s\n", command->example);
+    if (command != commands)
+        return;
+    printf("\ncommands:\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+    printf("\n'sriov-agent COMMAND --help' tells more of each.\n");
+}
+
+/* '-o json' is the only output there is; it is taken so that scripts can say
+ * it, as they do to sriov-admin. */
+static int drop_output_option(int argc, char **argv, struct error *err)
+{
+    int kept = 0;
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "-h") == 0) {
+            static char help[] = "--help";
+            argv[kept++] = help;
+        } else if (strcmp(argv[i], "-o") != 0) {
+            argv[kept++] = argv[i];
+        } else if (++i == argc || strcmp(argv[i], "json") != 0) {
+            return error_set_field(err, ERROR_INVALID, "-o",
+                                   "the only output format is json");
+        }
+    }
+    argv[kept] = NULL;
+    return kept;
+}
+
+static int read_settings(const struct command *command,
+                         struct settings *settings, int argc, char **argv,
+                         struct error *err)
+{
+    int end = conf_read_args(command->items, command->count, settings, argc,
+                             argv, err);
+    if (end >= 0 && settings->config) {
+        if (conf_read_file(command->items, command->count, settings,
+                           settings->config, err) < 0)
+            return -1;
+        /* The command line wins over the file. */
+        end = conf_read_args(command->items, command->count, settings, argc,
+                             argv, err);
+    }
+    if (end >= 0 && end < argc)
+        return error_set(err, ERROR_INVALID, "what is '%s'?", argv[end]);
+    return end < 0 ? -1 : 0;
+}
+
+static int run_command(const struct command *command, int argc, char **argv,
+                       struct error *err)
+{
+    struct settings settings = {0};
+    conf_init(command->items, command->count, &settings);
+    argc = drop_output_option(argc, argv, err);
+    int status =
+        argc < 0 ? -1 : read_settings(command, &settings, argc, argv, err);
+    if (status == 0 && settings.help)
+        print_help(command);
+    else if (status == 0 && settings.version)
+        printf("sriov-agent " SRIOV_VERSION "\n");
+    else if (status == 0)
+        status = command->run(&settings, err);
+    conf_done(command->items, command->count, &settings);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const struct command *command = commands;
+    if (argc > 1 && argv[1][0] != '-') {
+        command = NULL;
+        for (size_t i = 0; i < COMMANDS; i++) {
+            if (strcmp(argv[1], commands[i].name) == 0)
+                command = &commands[i];
+        }
+        if (!command) {
+            fprintf(stderr,
+                    "sriov-agent: no command '%s'; see sriov-agent --help\n",
+                    argv[1]);
+            return 1;
+        }
+        argc--;
+        argv++;
+    }
+    struct error err = {0};
+    if (run_command(command, argc, argv, &err) == 0)
+        return 0;
+    fprintf(stderr, "sriov-agent: %s\n", err.msg);
+    if (*err.remedy)
+        fprintf(stderr, "  remedy: %s\n", err.remedy);
+    return 1;
+}
