@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A second opinion on placement, by brute force over what readers see: every
+ * host, every assignment of ports to PFs. Shares no code with the core's
+ * placement but the capability rules of common/model. */
+#pragma once
+
+#include "fixture.h"
+
+struct oracle {
+    const struct snapshot *snapshot;
+    const struct vm_request *request;
+    const struct host_view *view;
+    /* of the host being tried */
+    uint32_t free[HOST_PFS_MAX];
+    int64_t mbps[HOST_PFS_MAX];
+    int best; /* most ports with a VF so far, -1 = not possible */
+};
+
+static inline const char *oracle_network(const struct host_view *view,
+                                         const struct network *network)
+{
+    const char *name = network->physical_network;
+    for (size_t i = 0; i < view->host->mapping_count; i++)
+        if (strcmp(view->host->mappings[i].device, network->device) == 0)
+            name = view->host->mappings[i].physical_network;
+    return name;
+}
+
+static inline bool oracle_mac_used(const struct oracle *oracle,
+                                   const struct port_request *port,
+                                   const char *network)
+{
+    const struct vm *vm = NULL;
+    const struct uuid *marker = NULL;
+    while (port->has_mac &&
+           (vm = snapshot_vm_after(oracle->snapshot, marker))) {
+        marker = &vm->id;
+        for (size_t i = 0; i < vm->port_count; i++)
+            if (mac_compare(&vm->ports[i].mac, &port->mac) == 0 &&
+                strcmp(vm->ports[i].physical_network, network) == 0)
+                return true;
+    }
+    return false;
+}
+
+static inline bool oracle_has_network(const struct host_view *view,
+                                      const char *wanted)
+{
+    const struct inventory *inventory = view->report->inventory;
+    for (size_t i = 0; i < inventory->network_count; i++)
+        if (!*wanted ||
+            strcmp(oracle_network(view, &inventory->networks[i]), wanted) == 0)
+            return true;
+    return false;
+}
+
+/* Could the port run on virtio on this host? */
+static inline bool oracle_virtio(const struct oracle *oracle,
+                                 const struct port_request *port)
+{
+    const struct inventory *inventory = oracle->view->report->inventory;
+    enum policy_field field = POLICY_FIELD_MAX;
+    const char *why = NULL;
+    if (!virtio_path_allows(&port->policy, &field, &why))
+        return false;
+    if (port->vnic_type == VNIC_DIRECT && port->fallback != FALLBACK_VIRTIO)
+        return false;
+    for (size_t i = 0; i < inventory->network_count; i++) {
+        const char *name =
+            oracle_network(oracle->view, &inventory->networks[i]);
+        if (*port->physical_network &&
+            strcmp(name, port->physical_network) != 0)
+            continue;
+        if (!oracle_mac_used(oracle, port, name))
+            return true;
+    }
+    return false;
+}
+
+static inline bool oracle_vf_free(const struct oracle *oracle,
+                                  const struct pf *pf, const struct vf *vf)
+{
+    const struct host_view *view = oracle->view;
+    if (vf->state != VF_FREE || !uuid_is_zero(&vf->port))
+        return false;
+    for (size_t i = 0; i < view->claim_count; i++)
+        if (pf_key_compare(&view->claims[i].pf, &pf->key) == 0 &&
+            view->claims[i].vf_index == vf->index)
+            return false;
+    for (size_t i = 0; i < view->report->port_count; i++) {
+        const struct observed_port *port = &view->report->ports[i];
+        if (port->has_claim && port->phase != PORT_ABSENT &&
+            pf_key_compare(&port->claim.pf, &pf->key) == 0 &&
+            port->claim.vf_index == vf->index)
+            return false;
+    }
+    return true;
+}
+
+static inline int64_t oracle_committed(const struct oracle *oracle,
+                                       const struct pf *pf)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < oracle->view->claim_count; i++) {
+        const struct claim_entry *entry = &oracle->view->claims[i];
+        if (pf_key_compare(&entry->pf, &pf->key) == 0)
+            sum += snapshot_vm(oracle->snapshot, &entry->vm)
+                       ->ports[entry->port_index]
+                       .claim.min_tx_rate_mbps;
+    }
+    return sum;
+}
+
+/* Does this PF fit the port, but for what is left on it? */
+static inline bool oracle_pf(const struct oracle *oracle,
+                             const struct port_request *port,
+                             const struct pf *pf)
+{
+    const struct pf_setting *setting =
+        host_pf_setting(oracle->view->host, &pf->key);
+    enum policy_field field = POLICY_FIELD_MAX;
+    const char *why = NULL;
+    struct policy policy = port->policy;
+    policy.set |= POLICY_BIT(POLICY_MAC);
+    mac_parse("52:54:00:ff:ff:ff", &policy.mac);
+    if (port->vnic_type != VNIC_DIRECT || !setting || !setting->allowed ||
+        pf->management)
+        return false;
+    if (*port->physical_network &&
+        strcmp(port->physical_network, setting->physical_network) != 0)
+        return false;
+    if (port->require_vendor_id && port->require_vendor_id != pf->vendor_id)
+        return false;
+    for (int i = 0; i < POLICY_FIELD_MAX; i++)
+        if ((port->require_capabilities & POLICY_BIT(i)) &&
+            pf->capabilities.field[i].support != CAPABILITY_SUPPORTED)
+            return false;
+    if (port->fallback == FALLBACK_VIRTIO && !*port->physical_network &&
+        *setting->physical_network &&
+        !oracle_has_network(oracle->view, setting->physical_network))
+        return false;
+    if (policy.min_tx_rate_mbps && pf->link_speed_mbps <= 0)
+        return false;
+    return capabilities_allow(&pf->capabilities, &policy, &field, &why) &&
+           !oracle_mac_used(oracle, port, setting->physical_network);
+}
+
+static inline void oracle_ports(struct oracle *oracle, size_t port, int vfs)
+{
+    const struct inventory *inventory = oracle->view->report->inventory;
+    if (port == oracle->request->port_count) {
+        if (vfs > oracle->best)
+            oracle->best = vfs;
+        return;
+    }
+    const struct port_request *asked = &oracle->request->ports[port];
+    uint32_t rate = asked->policy.min_tx_rate_mbps;
+    if (oracle_virtio(oracle, asked))
+        oracle_ports(oracle, port + 1, vfs);
+    for (size_t i = 0; i < inventory->pf_count; i++) {
+        if (!oracle->free[i] || (rate && oracle->mbps[i] < rate) ||
+            !oracle_pf(oracle, asked, inventory->pfs[i]))
+            continue;
+        oracle->free[i]--;
+        oracle->mbps[i] -= rate;
+        oracle_ports(oracle, port + 1, vfs + 1);
+        oracle->free[i]++;
+        oracle->mbps[i] += rate;
+    }
+}
+
+static inline bool oracle_host(const struct oracle *oracle)
+{
+    const struct host_view *view = oracle->view;
+    const struct vm_request *request = oracle->request;
+    if (view->state != HOST_READY || !view->report)
+        return false;
+    if (*request->host && strcmp(request->host, view->host->name) != 0)
+        return false;
+    const struct inventory *inventory = view->report->inventory;
+    uint64_t vcpus =
+        (uint64_t)inventory->vcpus * view->host->vcpu_ratio_percent / 100;
+    uint64_t memory =
+        inventory->memory_mib * view->host->memory_ratio_percent / 100;
+    if (view->used_vcpus + request->vcpus > vcpus ||
+        view->used_memory_mib + request->memory_mib > memory)
+        return false;
+    for (size_t i = 0; i < request->port_count; i++) {
+        const struct port_request *port = &request->ports[i];
+        if ((port->vnic_type == VNIC_NORMAL ||
+             port->fallback == FALLBACK_VIRTIO) &&
+            !oracle_has_network(view, port->physical_network))
+            return false;
+    }
+    return true;
+}
+
+/* The most VFs that any placement of the whole VM gives; -1 = no placement. */
+static inline int oracle_place(const struct snapshot *snapshot,
+                               const struct vm_request *request)
+{
+    struct oracle oracle = {
+        .snapshot = snapshot,
+        .request = request,
+        .best = -1,
+    };
+    const char *marker = NULL;
+    while ((oracle.view = snapshot_host_after(snapshot, marker))) {
+        marker = oracle.view->host->name;
+        if (!oracle_host(&oracle))
+            continue;
+        const struct inventory *inventory = oracle.view->report->inventory;
+        for (size_t i = 0; i < inventory->pf_count; i++) {
+            const struct pf *pf = inventory->pfs[i];
+            oracle.free[i] = 0;
+            for (size_t j = 0; j < pf->vf_count; j++)
+                oracle.free[i] += oracle_vf_free(&oracle, pf, &pf->vfs[j]);
+            oracle.mbps[i] =
+                pf->link_speed_mbps - oracle_committed(&oracle, pf);
+        }
+        oracle_ports(&oracle, 0, 0);
+    }
+    return oracle.best;
+}
