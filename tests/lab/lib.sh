@@ -48,7 +48,8 @@ host_line() { # HOST: sets HOST KIND ID
         die "no host '$1' in this lab; there are: $(awk '{ printf "%s ", $1 }' "$RUN/hosts")"
 }
 
-in_netns() { ip netns exec "$NETNS" "$@"; }
+# nsenter, not "ip netns exec": that mounts a new /sys, which a plain chroot does not allow.
+in_netns() { nsenter --net="/run/netns/$NETNS" -- "$@"; }
 
 host_alive() { # HOST: is its QEMU (and not a later process with the same id) running?
     local pid
