@@ -125,7 +125,7 @@ bool json_take_text(struct json_reader *reader, const char *name, bool required,
 bool json_take_copy(struct json_reader *reader, const char *name, bool required,
                     char *out, size_t size)
 {
-    const char *text;
+    const char *text = "";
     if (!json_take_text(reader, name, required, &text))
         return false;
     size_t length = strlen(text);

@@ -30,7 +30,8 @@ const char *timestamp_format(int64_t ns, char text[TIMESTAMP_TEXT_SIZE])
     int ms = (int)(ns % TIMESTAMP_SECOND / TIMESTAMP_MS);
     struct tm tm = {0};
     gmtime_r(&seconds, &tm);
-    size_t length = strftime(text, TIMESTAMP_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+    size_t length =
+        strftime(text, TIMESTAMP_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
     snprintf(text + length, TIMESTAMP_TEXT_SIZE - length, ".%03dZ", ms);
     return text;
 }
