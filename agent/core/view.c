@@ -80,7 +80,11 @@ static uint8_t port_phase_of(const struct entry *entry)
 {
     switch ((enum managed_phase)entry->m.phase) {
     case MANAGED_APPLIED:
-        return entry->has_readback ? PORT_APPLIED : PORT_PENDING;
+        /* A reading that no plan has looked at yet may differ. */
+        return entry->has_readback &&
+                       apply_difference(entry, &entry->readback) == 0
+                   ? PORT_APPLIED
+                   : PORT_PENDING;
     case MANAGED_FAILED:
         return PORT_FAILED;
     case MANAGED_APPLYING:
