@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is true, kept beside the system and fed only by what really happened in
+ * the simulated kernels and on the simulated disks; and the invariants of
+ * DESIGN section 5 over it. Called after every event for what it touched. */
+#include "tests/sim/sim.h"
+
+#include "common/base/str.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* ---- ports ------------------------------------------------------------------- */
+
+static size_t slot_of(const struct sim *sim, const uint32_t *table,
+                      const void *key, size_t length, size_t offset)
+{
+    size_t at = str_hash(key, length) % sim->hash_size;
+    while (table[at]) {
+        const char *port = (const char *)&sim->ports[table[at] - 1];
+        if (memcmp(port + offset, key, length) == 0)
+            break;
+        at = (at + 1) % sim->hash_size;
+    }
+    return at;
+}
+
+static uint32_t port_of_mac(const struct sim *sim, const struct mac *mac)
+{
+    if (!sim->hash_size)
+        return 0;
+    return sim->port_by_mac[slot_of(sim, sim->port_by_mac, mac->bytes, 6,
+                                    offsetof(struct port_truth, mac))];
+}
+
+struct port_truth *truth_port(struct sim *sim, const struct uuid *id)
+{
+    if (!sim->hash_size)
+        return NULL;
+    uint32_t number = sim->port_by_id[slot_of(
+        sim, sim->port_by_id, id->bytes, 16, offsetof(struct port_truth, id))];
+    return number ? &sim->ports[number - 1] : NULL;
+}
+
+static void rehash(struct sim *sim)
+{
+    if (sim->port_count * 2 < sim->hash_size)
+        return;
+    sim->hash_size = sim->hash_size ? sim->hash_size * 4 : 1024;
+    free(sim->port_by_mac);
+    free(sim->port_by_id);
+    sim->port_by_mac = mem_calloc(sim->hash_size, sizeof(uint32_t));
+    sim->port_by_id = mem_calloc(sim->hash_size, sizeof(uint32_t));
+    for (uint32_t i = 0; i < sim->port_count; i++) {
+        const struct port_truth *port = &sim->ports[i];
+        sim->port_by_mac[slot_of(sim, sim->port_by_mac, port->mac.bytes, 6,
+                                 offsetof(struct port_truth, mac))] = i + 1;
+        sim->port_by_id[slot_of(sim, sim->port_by_id, port->id.bytes, 16,
+                                offsetof(struct port_truth, id))] = i + 1;
+    }
+}
+
+static size_t node_of(const struct sim *sim, const char *host)
+{
+    for (size_t i = 0; i < sim->node_count; i++)
+        if (strcmp(sim->nodes[i].name, host) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+void truth_add_vm(struct sim *sim, const struct vm *vm)
+{
+    for (size_t i = 0; i < vm->port_count; i++) {
+        const struct port *port = &vm->ports[i];
+        if (truth_port(sim, &port->id))
+            continue;
+        mem_grow(&sim->ports, &sim->port_capacity, sim->port_count,
+                 sizeof *sim->ports);
+        sim->ports[sim->port_count++] = (struct port_truth){
+            .id = port->id,
+            .vm = vm->id,
+            .mac = port->mac,
+            .policy = port->policy,
+            .claim = port->claim,
+            .has_claim = port->has_claim,
+            .node = node_of(sim, vm->host),
+        };
+        rehash(sim);
+        uint32_t number = (uint32_t)sim->port_count;
+        sim->port_by_mac[slot_of(sim, sim->port_by_mac, port->mac.bytes, 6,
+                                 offsetof(struct port_truth, mac))] = number;
+        sim->port_by_id[slot_of(sim, sim->port_by_id, port->id.bytes, 16,
+                                offsetof(struct port_truth, id))] = number;
+    }
+}
+
+void truth_done(struct sim *sim)
+{
+    free(sim->ports);
+    free(sim->port_by_mac);
+    free(sim->port_by_id);
+}
+
+/* ---- kernels: I1, I11 --------------------------------------------------------- */
+
+static const char *port_text(const struct port_truth *port,
+                             char text[UUID_TEXT_SIZE])
+{
+    return uuid_format(&port->id, text);
+}
+
+/* Why the agent may take this port's policy off a VF. */
+static bool may_remove(struct node *node, const struct port_truth *port)
+{
+    if (port->tombstoned)
+        return true;
+    if (!node->agent)
+        return false;
+    const struct agent_state *state = agent_state_view(node->agent);
+    for (size_t i = 0; i < state->managed_count; i++) {
+        const struct managed *m = &state->managed[i];
+        if (uuid_equal(&m->port, &port->id) &&
+            (m->phase == MANAGED_RESTORING || m->phase == MANAGED_FAILED))
+            return true; /* refused by the kernel: nothing half-applied stays */
+    }
+    return false;
+}
+
+static void owner_changed(struct node *node, size_t pf, uint16_t vf,
+                          uint32_t before, uint32_t after, bool by_agent)
+{
+    struct sim *sim = node->sim;
+    char was[UUID_TEXT_SIZE], is[UUID_TEXT_SIZE];
+    const char *key = sim_host_pf_key(node->world, pf)->text;
+    if (before)
+        sim->ports[before - 1].vfs--;
+    if (after)
+        sim->ports[after - 1].vfs++;
+    if (!by_agent)
+        return;
+    if (before && after)
+        sim_broken(sim, "I1",
+                   "%s %s VF %u goes from port %s straight to port %s",
+                   node->name, key, vf, port_text(&sim->ports[before - 1], was),
+                   port_text(&sim->ports[after - 1], is));
+    if (after && sim->ports[after - 1].vfs > 1)
+        sim_broken(sim, "I1", "port %s is on %d VFs, the last %s %s VF %u",
+                   port_text(&sim->ports[after - 1], is),
+                   sim->ports[after - 1].vfs, node->name, key, vf);
+    if (before && !may_remove(node, &sim->ports[before - 1]))
+        sim_broken(sim, "I11",
+                   "%s %s VF %u: the policy of port %s was removed without a "
+                   "tombstone",
+                   node->name, key, vf,
+                   port_text(&sim->ports[before - 1], was));
+}
+
+/* As free as a VF can be: clean, or as its driver made it. */
+static bool reads_free(const struct node *node, size_t pf, uint16_t vf)
+{
+    return sim_host_vf_clean(node->world, pf, vf) ||
+           sim_host_vf_fresh(node->world, pf, vf);
+}
+
+void truth_vf(struct node *node, size_t pf, uint16_t vf, bool by_agent)
+{
+    struct vf_truth *truth = &node->vfs[pf][vf];
+    uint64_t version = sim_host_vf_version(node->world, pf, vf);
+    if (version == truth->version && truth->count)
+        return;
+    truth->version = version;
+    struct vf_was *was = &truth->was[truth->count++ % VF_HISTORY];
+    *was = (struct vf_was){.from = node->sim->now};
+    was->readable = sim_host_vf_policy(node->world, pf, vf, &was->policy);
+    was->clean = was->readable && reads_free(node, pf, vf);
+    uint32_t owner = 0;
+    if (sim_host_pf_present(node->world, pf) &&
+        !sim_host_vf_own_mac(node->world, pf, vf) && was->readable)
+        owner = port_of_mac(node->sim, &was->policy.mac);
+    /* A VF off the bus keeps what is on it. */
+    if (!was->readable && sim_host_pf_present(node->world, pf))
+        owner = truth->owner;
+    if (owner != truth->owner)
+        owner_changed(node, pf, vf, truth->owner, owner, by_agent);
+    truth->owner = owner;
+}
+
+void truth_kernel(struct node *node, bool by_agent)
+{
+    for (size_t pf = 0; pf < sim_host_pf_count(node->world); pf++)
+        for (uint16_t vf = 0; vf < sim_host_vf_count(node->world, pf); vf++)
+            truth_vf(node, pf, vf, by_agent);
+}
+
+/* ---- reports: I6, I7 ------------------------------------------------------------ */
+
+/* Walks the states that the VF was in at 'at'. Returns NULL after the last. A
+ * state set within the same nanosecond may have been read before or after. */
+static const struct vf_was *state_at(const struct vf_truth *truth, int64_t at,
+                                     size_t *cursor)
+{
+    while (*cursor < truth->count && *cursor < VF_HISTORY) {
+        size_t age = (*cursor)++;
+        const struct vf_was *was =
+            &truth->was[(truth->count - 1 - age) % VF_HISTORY];
+        if (was->from > at)
+            continue;
+        if (was->from < at)
+            *cursor = SIZE_MAX; /* nothing older was there at that time */
+        return was;
+    }
+    return NULL;
+}
+
+/* Is the oldest kept state too young to tell? */
+static bool forgotten(const struct vf_truth *truth, int64_t at)
+{
+    return truth->count > VF_HISTORY &&
+           truth->was[truth->count % VF_HISTORY].from > at;
+}
+
+static bool fulfils(const struct port_truth *port, const struct policy *kernel)
+{
+    struct policy want = port->policy, clean = policy_clean();
+    uint32_t missing = policy_difference(&want, kernel);
+    for (int f = 0; f < POLICY_FIELD_MAX; f++)
+        if ((missing & POLICY_BIT(f)) &&
+            !policy_has(kernel, (enum policy_field)f) &&
+            policy_field_equal(&want, &clean, (enum policy_field)f))
+            missing &= ~POLICY_BIT(f); /* never told, and nothing was asked */
+    return missing == 0;
+}
+
+static void check_applied(struct node *node, const struct observed_port *told)
+{
+    struct sim *sim = node->sim;
+    char id[UUID_TEXT_SIZE];
+    struct port_truth *port = truth_port(sim, &told->id);
+    uuid_format(&told->id, id);
+    if (!port) {
+        sim_broken(sim, "I6", "%s reports port %s applied, which never was",
+                   node->name, id);
+        return;
+    }
+    if (port->checked_at == told->observed_at || !told->has_claim)
+        return;
+    port->checked_at = told->observed_at;
+    size_t pf = sim_host_pf_find(node->world, &told->claim.pf);
+    if (pf == SIZE_MAX || told->claim.vf_index >= SIM_VFS_MAX) {
+        sim_broken(sim, "I6", "%s reports port %s on a VF it does not have",
+                   node->name, id);
+        return;
+    }
+    const struct vf_truth *truth = &node->vfs[pf][told->claim.vf_index];
+    if (forgotten(truth, told->observed_at)) {
+        sim->history_missed++;
+        return;
+    }
+    size_t cursor = 0;
+    const struct vf_was *was;
+    bool had = false, fulfilled = false;
+    while ((was = state_at(truth, told->observed_at, &cursor))) {
+        had |= was->readable &&
+               policy_difference(&told->readback, &was->policy) == 0;
+        fulfilled |= was->readable && fulfils(port, &was->policy);
+    }
+    if (!had || !fulfilled)
+        sim_broken(sim, "I6",
+                   "%s reports port %s applied on %s VF %u as of %lld, but the "
+                   "kernel %s then",
+                   node->name, id, told->claim.pf.text, told->claim.vf_index,
+                   (long long)(told->observed_at - SIM_START_NS),
+                   had ? "did not hold what was asked"
+                       : "did not read as told");
+}
+
+/* The agent proves that the port is off the VF. */
+static void check_absent(struct node *node, const struct observed_port *told)
+{
+    struct port_truth *port = truth_port(node->sim, &told->id);
+    if (!port)
+        return;
+    if (revision_compare(&told->revision, &port->absent) > 0)
+        port->absent = told->revision;
+    if (!told->has_claim)
+        return;
+    size_t pf = sim_host_pf_find(node->world, &told->claim.pf);
+    if (pf == SIZE_MAX || told->claim.vf_index >= SIM_VFS_MAX)
+        return;
+    const struct vf_truth *truth = &node->vfs[pf][told->claim.vf_index];
+    const struct vf_was *now = &truth->was[(truth->count - 1) % VF_HISTORY];
+    char id[UUID_TEXT_SIZE];
+    if (now->readable && truth->owner &&
+        uuid_equal(&node->sim->ports[truth->owner - 1].id, &told->id))
+        sim_broken(node->sim, "I7",
+                   "%s reports port %s absent, but its MAC is on %s VF %u",
+                   node->name, uuid_format(&told->id, id), told->claim.pf.text,
+                   told->claim.vf_index);
+}
+
+static void check_free(struct node *node, const struct pf *pf,
+                       const struct vf *vf)
+{
+    size_t number = sim_host_pf_find(node->world, &pf->key);
+    if (number == SIZE_MAX || vf->index >= SIM_VFS_MAX)
+        return;
+    const struct vf_truth *truth = &node->vfs[number][vf->index];
+    if (forgotten(truth, vf->observed_at)) {
+        node->sim->history_missed++;
+        return;
+    }
+    size_t cursor = 0;
+    const struct vf_was *was;
+    while ((was = state_at(truth, vf->observed_at, &cursor)))
+        if (was->clean)
+            return;
+    sim_broken(node->sim, "I7",
+               "%s reports %s VF %u free as of %lld, but it was not clean",
+               node->name, pf->key.text, vf->index,
+               (long long)(vf->observed_at - SIM_START_NS));
+}
+
+void truth_report(struct node *node, const struct observed *observed)
+{
+    for (size_t i = 0; i < observed->port_count; i++) {
+        const struct observed_port *port = &observed->ports[i];
+        if (port->phase == PORT_APPLIED)
+            check_applied(node, port);
+        if (port->phase == PORT_ABSENT)
+            check_absent(node, port);
+    }
+    if (!observed->inventory)
+        return;
+    for (size_t i = 0; i < observed->inventory->pf_count; i++) {
+        const struct pf *pf = observed->inventory->pfs[i];
+        for (size_t j = 0; j < pf->vf_count; j++)
+            if (pf->vfs[j].state == VF_FREE)
+                check_free(node, pf, &pf->vfs[j]);
+    }
+}
+
+/* ---- documents and disks: I8, I11 -------------------------------------------------- */
+
+void truth_document(struct node *node, const struct desired *desired)
+{
+    for (size_t i = 0; i < desired->port_count; i++) {
+        if (!desired->ports[i].absent)
+            continue;
+        struct port_truth *port = truth_port(node->sim, &desired->ports[i].id);
+        if (port)
+            port->tombstoned = true;
+    }
+}
+
+void truth_saved(struct node *node, const struct agent_state *before,
+                 const struct agent_state *after)
+{
+    char was[REVISION_TEXT_SIZE], is[REVISION_TEXT_SIZE];
+    if (uuid_equal(&before->cluster_id, &after->cluster_id) &&
+        revision_compare(&after->accepted, &before->accepted) < 0)
+        sim_broken(node->sim, "I8", "%s goes from document %s back to %s",
+                   node->name, revision_format(&before->accepted, was),
+                   revision_format(&after->accepted, is));
+}
+
+/* ---- records: I5, I11 ------------------------------------------------------------------ */
+
+static void vm_removed(struct sim *sim, const struct vm *vm)
+{
+    char id[UUID_TEXT_SIZE];
+    for (size_t i = 0; i < vm->port_count; i++) {
+        const struct port *port = &vm->ports[i];
+        const struct port_truth *truth = truth_port(sim, &port->id);
+        if (!port->has_claim || !truth)
+            continue;
+        if (revision_compare(&truth->absent, &port->revision) < 0)
+            sim_broken(sim, "I11",
+                       "the record of port %s on %s goes, but its agent never "
+                       "proved revision %llu.%llu absent",
+                       uuid_format(&port->id, id), vm->host,
+                       (unsigned long long)port->revision.epoch,
+                       (unsigned long long)port->revision.revision);
+    }
+}
+
+static void vm_changed(struct sim *sim, const struct sim_job *job,
+                       const struct vm *before, const struct vm *after)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(&after->id, id);
+    if (before->state == VM_CLAIMED && after->state == VM_DELETING &&
+        !(job->delete &&uuid_equal(&job->vm_id, &after->id)))
+        sim_broken(sim, "I11", "VM %s is being deleted, but nobody asked", id);
+    if (before->state == VM_DELETING && after->state == VM_CLAIMED)
+        sim_broken(sim, "I11", "VM %s comes back from its deletion", id);
+    for (size_t i = 0; i < before->port_count && i < after->port_count; i++) {
+        const struct port *a = &before->ports[i], *b = &after->ports[i];
+        if (a->has_claim &&
+            (!b->has_claim || a->claim.vf_index != b->claim.vf_index ||
+             pf_key_compare(&a->claim.pf, &b->claim.pf) != 0))
+            sim_broken(sim, "I5", "a claim of VM %s changed by itself", id);
+    }
+}
+
+void truth_records(struct sim *sim, const struct sim_job *job,
+                   const struct tx *tx)
+{
+    for (size_t i = 0; i < tx->count; i++) {
+        const struct record *record = &tx->records[i];
+        if (record->kind != RECORD_VM)
+            continue;
+        const struct vm *before = record->before, *after = record->after;
+        if (after && !before)
+            truth_add_vm(sim, after);
+        else if (before && after)
+            vm_changed(sim, job, before, after);
+        else if (before && !job->zombie)
+            vm_removed(sim, before);
+    }
+}
+
+void truth_claims(struct sim *sim, const struct snapshot *snapshot)
+{
+    char id[UUID_TEXT_SIZE];
+    for (size_t i = 0; i < sim->client_count; i++) {
+        const struct client_vm *client = &sim->clients[i];
+        if (client->state != CLIENT_ACKED)
+            continue;
+        const struct vm *vm = snapshot_vm(snapshot, &client->vm->id);
+        uuid_format(&client->vm->id, id);
+        if (!vm || vm->state != VM_CLAIMED) {
+            sim_broken(sim, "I5", "the acknowledged VM %s is %s", id,
+                       vm ? "being deleted" : "gone");
+            return;
+        }
+        for (size_t j = 0; j < vm->port_count; j++)
+            if (vm->ports[j].has_claim != client->vm->ports[j].has_claim ||
+                vm->ports[j].claim.vf_index !=
+                    client->vm->ports[j].claim.vf_index)
+                sim_broken(sim, "I5", "the claim of VM %s is another now", id);
+    }
+}
+
+/* ---- everything: I1 ------------------------------------------------------------------------ */
+
+/* Who holds a VF according to its agent, against the scheduler. An agent may
+ * hold a VF for a port that this scheduler does not know (restored data), but
+ * never one that the scheduler gave to a port of its own while it works on the
+ * other without knowing it unknown. */
+static void check_holder(struct node *node, const struct managed *m,
+                         const struct host_view *view,
+                         const struct snapshot *snapshot)
+{
+    if (uuid_is_zero(&m->port))
+        return;
+    const struct port *owner = NULL;
+    snapshot_vf_owner(snapshot, view, &m->claim.pf, m->claim.vf_index, &owner);
+    if (!owner || uuid_equal(&owner->id, &m->port) || node->sim->restored)
+        return;
+    char a[UUID_TEXT_SIZE], b[UUID_TEXT_SIZE];
+    sim_broken(node->sim, "I1",
+               "%s %s VF %u belongs to port %s at the scheduler and is held "
+               "for %s (%s) by the agent",
+               node->name, m->claim.pf.text, m->claim.vf_index,
+               uuid_format(&owner->id, a), uuid_format(&m->port, b),
+               managed_phase_name((enum managed_phase)m->phase));
+}
+
+static void check_node(struct node *node, const struct snapshot *snapshot)
+{
+    const struct agent_state *state =
+        node->agent ? agent_state_view(node->agent) : &node->disk;
+    const struct host_view *view = snapshot_host(snapshot, node->name);
+    for (size_t i = 0; i < state->managed_count; i++) {
+        const struct managed *m = &state->managed[i];
+        for (size_t j = i + 1; j < state->managed_count; j++)
+            if (m->claim.vf_index == state->managed[j].claim.vf_index &&
+                pf_key_compare(&m->claim.pf, &state->managed[j].claim.pf) == 0)
+                sim_broken(node->sim, "I1", "%s holds %s VF %u twice",
+                           node->name, m->claim.pf.text, m->claim.vf_index);
+        if (view && snapshot)
+            check_holder(node, m, view, snapshot);
+    }
+}
+
+void truth_full(struct sim *sim)
+{
+    struct error err = {0};
+    if (!sim->sched.up)
+        return;
+    if (core_check(sim->sched.writer.core, &err) < 0)
+        sim_broken(sim, "core_check", "%s", err.msg);
+    for (size_t i = 0; i < sim->node_count; i++)
+        check_node(&sim->nodes[i], sim->sched.writer.snapshot);
+    truth_claims(sim, sim->sched.writer.snapshot);
+}
