@@ -56,26 +56,34 @@ static size_t claims_on(const struct teller *teller, const struct pf_key *key)
     return count;
 }
 
-static void tell_pf(const struct teller *teller, const struct pf *old,
-                    const struct pf *new)
+static void tell_appeared(const struct teller *teller, const struct pf *pf)
 {
-    struct event_about about = {.host = teller->report->host};
-    const struct pf *pf = new ? new : old;
-    if (!old)
-        core_event(teller->core, teller->call, teller->tx, about, "PfAppeared",
-                   "Reported", "PF %s (%04x:%04x, driver %s) with %zu VFs",
-                   pf->key.text, pf->vendor_id, pf->device_id, pf->driver,
-                   pf->vf_count);
-    else if (!new)
-        core_event(teller->core, teller->call, teller->tx, about, "PfGone",
-                   "Reported", "PF %s is gone; %zu VFs of it are claimed",
-                   pf->key.text, claims_on(teller, &pf->key));
-    else if (old->link_up != new->link_up ||
-             (new->link_up && old->link_speed_mbps != new->link_speed_mbps))
-        core_event(teller->core, teller->call, teller->tx, about,
-                   new->link_up ? "PfLinkUp" : "PfLinkDown", "LinkChanged",
-                   "the link of PF %s is %s, %d Mbit/s", pf->key.text,
-                   new->link_up ? "up" : "down", new->link_speed_mbps);
+    core_event(teller->core, teller->call, teller->tx,
+               (struct event_about){.host = teller->report->host}, "PfAppeared",
+               "Reported", "PF %s (%04x:%04x, driver %s) with %zu VFs",
+               pf->key.text, pf->vendor_id, pf->device_id, pf->driver,
+               pf->vf_count);
+}
+
+static void tell_gone(const struct teller *teller, const struct pf *pf)
+{
+    core_event(teller->core, teller->call, teller->tx,
+               (struct event_about){.host = teller->report->host}, "PfGone",
+               "Reported", "PF %s is gone; %zu VFs of it are claimed",
+               pf->key.text, claims_on(teller, &pf->key));
+}
+
+static void tell_link(const struct teller *teller, const struct pf *old,
+                      const struct pf *new)
+{
+    if (old->link_up == new->link_up &&
+        (!new->link_up || old->link_speed_mbps == new->link_speed_mbps))
+        return;
+    core_event(teller->core, teller->call, teller->tx,
+               (struct event_about){.host = teller->report->host},
+               new->link_up ? "PfLinkUp" : "PfLinkDown", "LinkChanged",
+               "the link of PF %s is %s, %d Mbit/s", new->key.text,
+               new->link_up ? "up" : "down", new->link_speed_mbps);
 }
 
 static void tell_pfs(const struct teller *teller)
@@ -84,16 +92,20 @@ static void tell_pfs(const struct teller *teller)
         return;
     const struct inventory *old = teller->old->inventory;
     const struct inventory *new = teller->report->inventory;
-    for (size_t i = 0, j = 0; i < old->pf_count || j < new->pf_count;) {
-        int order = i == old->pf_count ? 1
-                    : j == new->pf_count
-                        ? -1
-                        : pf_key_compare(&old->pfs[i]->key, &new->pfs[j]->key);
-        tell_pf(teller, order <= 0 ? old->pfs[i] : NULL,
-                order >= 0 ? new->pfs[j] : NULL);
-        i += order <= 0;
-        j += order >= 0;
+    size_t i = 0, j = 0;
+    while (i < old->pf_count && j < new->pf_count) {
+        int order = pf_key_compare(&old->pfs[i]->key, &new->pfs[j]->key);
+        if (order < 0)
+            tell_gone(teller, old->pfs[i++]);
+        else if (order > 0)
+            tell_appeared(teller, new->pfs[j++]);
+        else
+            tell_link(teller, old->pfs[i++], new->pfs[j++]);
     }
+    while (i < old->pf_count)
+        tell_gone(teller, old->pfs[i++]);
+    while (j < new->pf_count)
+        tell_appeared(teller, new->pfs[j++]);
 }
 
 /* ---- ports ------------------------------------------------------------------------ */

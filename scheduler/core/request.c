@@ -128,7 +128,7 @@ static int check_ports(const struct vm_request *request, struct error *err)
     return 0;
 }
 
-int request_check(const struct vm_request *request, struct error *err)
+int vm_request_check(const struct vm_request *request, struct error *err)
 {
     if (!str_is_name(request->name))
         return error_set_field(err, ERROR_INVALID, "name",

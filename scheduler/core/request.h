@@ -6,7 +6,7 @@
 
 /* The request alone: ranges, names, policies, ports against each other.
  * Errors: INVALID or UNSUPPORTED with the field. */
-int request_check(const struct vm_request *request, struct error *err);
+int vm_request_check(const struct vm_request *request, struct error *err);
 /* Its port's name: as given, else "ethN". */
 void request_port_name(const struct vm_request *request, size_t port,
                        char name[NAME_SIZE]);

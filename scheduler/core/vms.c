@@ -276,7 +276,7 @@ int core_vm_create(struct core *core, const struct core_call *call,
     }
     struct want want;
     struct plan plan;
-    if (request_check(request, err) || check_unique(core, request, err))
+    if (vm_request_check(request, err) || check_unique(core, request, err))
         return -1;
     request_want(request, &want);
     want.macs = &core->macs;
