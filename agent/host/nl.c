@@ -14,6 +14,7 @@
 #include <sys/time.h>
 
 #define ANSWER_TIMEOUT_S 2
+#define RECEIVE_BUFFER (1 << 20)
 
 struct nl_port {
     struct nl_sock *socket;
@@ -36,6 +37,11 @@ struct nl_port *nl_port_open(int protocol, struct error *err)
     /* Both only enrich or shorten refusals; old kernels lack them. */
     setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
     setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+    /* An answer is one message, and libnl's 32 KiB are too small for that of a
+     * PF with 400 VFs (78 KiB): it would be dropped with ENOBUFS. */
+    int size = RECEIVE_BUFFER;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
     struct timeval timeout = {.tv_sec = ANSWER_TIMEOUT_S};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     struct nl_port *port = mem_new(struct nl_port);

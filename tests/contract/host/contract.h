@@ -20,6 +20,8 @@ struct contract_target {
     /* What this PF is known to refuse (POLICY_BITs), from its data sheet or
      * driver and never from our own answers; everything else must work. */
     uint32_t refuses;
+    /* Accepted but not read back: the driver does not report them. */
+    uint32_t forgets;
 };
 /* 'target' must stay. */
 Suite *contract_suite(const struct contract_target *target);

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The live backend against this machine's own kernel, in a network and mount
+ * namespace of each test's own, so that nothing of the machine is touched:
+ * bridges, routes, events. VFs need hardware or netdevsim: tests/lab. Exit 77
+ * where namespaces are not allowed. */
+#include "agent/host/host_ops.h"
+#include "common/base/mem.h"
+#include "common/base/timestamp.h"
+
+#include <check.h>
+#include <net/if.h>
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/link/bridge.h>
+#include <netlink/route/link/veth.h>
+#include <netlink/route/route.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct host_backend *host;
+static struct nl_sock *route;
+
+/* A namespace of its own, with a sysfs that shows it. */
+static bool enter(void)
+{
+    return unshare(CLONE_NEWNET | CLONE_NEWNS) == 0 &&
+           mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("sysfs", "/sys", "sysfs", 0, NULL) == 0;
+}
+
+/* In a process of its own: the tests' processes enter for themselves. */
+static bool can_enter(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(enter() ? 0 : 1);
+    int status = 1;
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+static void begin(void)
+{
+    struct error err = {0};
+    ck_assert(enter());
+    route = nl_socket_alloc();
+    ck_assert_int_eq(nl_connect(route, NETLINK_ROUTE), 0);
+    host = host_linux_open("", &err);
+    ck_assert_msg(host != NULL, "%s", err.msg);
+}
+
+static void end(void)
+{
+    host->ops->close(host);
+    nl_socket_free(route);
+}
+
+static void change_link(const char *name, int up, const char *master)
+{
+    struct rtnl_link *change = rtnl_link_alloc();
+    struct rtnl_link *link = NULL;
+    ck_assert_int_eq(rtnl_link_get_kernel(route, 0, name, &link), 0);
+    if (up >= 0 && up)
+        rtnl_link_set_flags(change, IFF_UP);
+    if (master)
+        rtnl_link_set_master(change, (int)if_nametoindex(master));
+    ck_assert_int_eq(rtnl_link_change(route, link, change, 0), 0);
+    rtnl_link_put(link);
+    rtnl_link_put(change);
+}
+
+/* br0 with one end of a veth pair as its port, both up. */
+static void make_bridge(void)
+{
+    ck_assert_int_eq(rtnl_link_bridge_add(route, "br0"), 0);
+    ck_assert_int_eq(rtnl_link_veth_add(route, "port0", "far0", getpid()), 0);
+    change_link("port0", 1, "br0");
+    change_link("far0", 1, NULL);
+    change_link("br0", 1, NULL);
+}
+
+static void add_address(const char *name, const char *text)
+{
+    struct rtnl_addr *address = rtnl_addr_alloc();
+    struct nl_addr *local = NULL;
+    ck_assert_int_eq(nl_addr_parse(text, AF_INET, &local), 0);
+    rtnl_addr_set_ifindex(address, (int)if_nametoindex(name));
+    ck_assert_int_eq(rtnl_addr_set_local(address, local), 0);
+    ck_assert_int_eq(rtnl_addr_add(route, address, 0), 0);
+    nl_addr_put(local);
+    rtnl_addr_put(address);
+}
+
+static void add_default_route(const char *name, const char *gateway_text)
+{
+    struct rtnl_route *to = rtnl_route_alloc();
+    struct rtnl_nexthop *hop = rtnl_route_nh_alloc();
+    struct nl_addr *any = NULL;
+    struct nl_addr *gateway = NULL;
+    ck_assert_int_eq(nl_addr_parse("default", AF_INET, &any), 0);
+    ck_assert_int_eq(nl_addr_parse(gateway_text, AF_INET, &gateway), 0);
+    ck_assert_int_eq(rtnl_route_set_dst(to, any), 0);
+    rtnl_route_nh_set_ifindex(hop, (int)if_nametoindex(name));
+    rtnl_route_nh_set_gateway(hop, gateway);
+    rtnl_route_add_nexthop(to, hop);
+    ck_assert_int_eq(rtnl_route_add(route, to, 0), 0);
+    nl_addr_put(any);
+    nl_addr_put(gateway);
+    rtnl_route_put(to);
+}
+
+static void drain(struct host_changes *out)
+{
+    struct error err = {0};
+    int result = host->ops->changes(host, out, &err);
+    ck_assert_msg(result == 0, "%s", err.msg);
+}
+
+static bool is_readable(int timeout_ms)
+{
+    struct pollfd fd = {.fd = host->ops->event_fd(host), .events = POLLIN};
+    return poll(&fd, 1, timeout_ms) == 1;
+}
+
+START_TEST(a_live_host_tells_its_facts_and_leaves_nothing_unread)
+{
+    struct error err = {0};
+    auto_inventory struct inventory *all = host->ops->inventory(host, &err);
+    ck_assert_msg(all != NULL, "%s", err.msg);
+    ck_assert_int_eq(all->vcpus, sysconf(_SC_NPROCESSORS_ONLN));
+    ck_assert_str_ne(all->kernel, "");
+    ck_assert_uint_gt(all->memory_mib, 16);
+    ck_assert_uint_eq(all->network_count, 0);
+    for (size_t i = 0; i < all->unreadable_count; i++)
+        /* Absent in some containers; all else is there on every Linux. */
+        ck_assert_msg(strstr(all->unreadable[i].what, "machine-id") ||
+                          strstr(all->unreadable[i].what, "pci.ids") ||
+                          strstr(all->unreadable[i].what, "/sys/bus/pci"),
+                      "%s: %s", all->unreadable[i].what,
+                      all->unreadable[i].why);
+}
+END_TEST
+
+START_TEST(a_bridge_is_told_with_its_mtu_and_without_a_veth_as_uplink)
+{
+    make_bridge();
+    auto_inventory struct inventory *all = host->ops->inventory(host, NULL);
+    ck_assert_ptr_nonnull(all);
+    ck_assert_uint_eq(all->network_count, 1);
+    ck_assert_str_eq(all->networks[0].device, "br0");
+    ck_assert_str_eq(all->networks[0].uplink, "");
+    ck_assert_str_eq(all->networks[0].physical_network, "");
+    ck_assert_uint_eq(all->networks[0].mtu, 1500);
+}
+END_TEST
+
+START_TEST(links_addresses_and_routes_wake_us_when_they_matter)
+{
+    struct host_changes changes;
+    drain(&changes);
+    ck_assert(!is_readable(50));
+    make_bridge();
+    ck_assert(is_readable(1000));
+    drain(&changes);
+    ck_assert(changes.host_facts);
+    ck_assert(!changes.everything);
+    ck_assert_uint_eq(changes.pf_count, 0);
+    add_address("br0", "192.0.2.1/24");
+    usleep(100000);
+    drain(&changes);
+    add_default_route("br0", "192.0.2.254");
+    ck_assert(is_readable(1000));
+    drain(&changes);
+    ck_assert(changes.host_facts);
+    ck_assert(!is_readable(50));
+}
+END_TEST
+
+START_TEST(lost_messages_mean_read_everything)
+{
+    struct host_changes changes;
+    make_bridge();
+    drain(&changes);
+    struct rtnl_link *link = NULL;
+    ck_assert_int_eq(rtnl_link_get_kernel(route, 0, "br0", &link), 0);
+    for (unsigned i = 0; i < 6000; i++) {
+        struct rtnl_link *change = rtnl_link_alloc();
+        rtnl_link_set_mtu(change, 1400 + i % 2);
+        ck_assert_int_eq(rtnl_link_change(route, link, change, 0), 0);
+        rtnl_link_put(change);
+    }
+    rtnl_link_put(link);
+    drain(&changes);
+    ck_assert(changes.everything);
+    for (int i = 0; i < 10 && is_readable(50); i++)
+        drain(&changes);
+    ck_assert(!is_readable(50));
+    drain(&changes);
+    ck_assert(!changes.everything);
+}
+END_TEST
+
+START_TEST(a_policy_for_a_pf_that_is_not_there_is_refused)
+{
+    struct pf_key key;
+    struct error err = {0};
+    struct policy policy = policy_clean();
+    ck_assert(pf_key_parse("netdevsim4000000", &key));
+    ck_assert_int_eq(host->ops->vf_write(host, &key, 0, &policy, POLICY_ALL,
+                                         &err), -1);
+    ck_assert_int_eq(err.code, ERROR_VANISHED);
+    ck_assert_int_eq(host->ops->vf_read(host, &key, 0, &policy, &err), -1);
+    ck_assert_int_eq(host->ops->vf_reset(host, &key, 0, &err), -1);
+    ck_assert_ptr_null(host->ops->read_pf(host, &key, NULL, &err));
+}
+END_TEST
+
+int main(void)
+{
+    if (!can_enter()) {
+        fprintf(stderr, "no namespaces for this user: skipped\n");
+        return 77;
+    }
+    Suite *s = suite_create("agent/host live");
+    TCase *c = tcase_create("namespace");
+    tcase_set_timeout(c, 60);
+    tcase_add_checked_fixture(c, begin, end);
+    tcase_add_test(c, a_live_host_tells_its_facts_and_leaves_nothing_unread);
+    tcase_add_test(
+        c, a_bridge_is_told_with_its_mtu_and_without_a_veth_as_uplink);
+    tcase_add_test(c, links_addresses_and_routes_wake_us_when_they_matter);
+    tcase_add_test(c, lost_messages_mean_read_everything);
+    tcase_add_test(c, a_policy_for_a_pf_that_is_not_there_is_refused);
+    suite_add_tcase(s, c);
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    int failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures ? 1 : 0;
+}
