@@ -260,14 +260,23 @@ static bool do_action(struct agent *agent, int64_t now, int64_t *wake)
     return true;
 }
 
+/* Routes, bridges or bonds changed: a PF may carry the host's traffic since, so
+ * nothing is done before that is read. */
+static bool is_blind(const struct agent *agent)
+{
+    return agent->read_all && reconcile_facts(agent->core);
+}
+
 int64_t agent_step(struct agent *agent, int64_t now_ns)
 {
     int64_t wake = now_ns;
     bool more = true;
     agent->now = now_ns;
-
     for (unsigned i = 0; more && i < agent->config.actions_per_step; i++)
-        more = do_reading(agent, now_ns) || do_action(agent, now_ns, &wake);
+        more = do_reading(agent, now_ns) ||
+               (!is_blind(agent) && do_action(agent, now_ns, &wake));
+    if (is_blind(agent))
+        wake = INT64_MAX; /* until the reading */
     report_notice(agent, now_ns);
     if (more)
         return now_ns;

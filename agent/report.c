@@ -201,8 +201,10 @@ int64_t agent_report_due(const struct agent *agent, int64_t now_ns)
         due = now_ns;
     else if (agent->need_full)
         due = agent->reported_at;
-    if (agent->changed_at) {
-        int64_t settled = agent->changed_at + agent->config.coalesce_ns;
+    bool unseen = agent->seen_changes != reconcile_changes(agent->core);
+    if (agent->changed_at || unseen) {
+        int64_t since = agent->changed_at ? agent->changed_at : now_ns;
+        int64_t settled = since + agent->config.coalesce_ns;
         due = settled < due ? settled : due;
     }
     return due > agent->report_retry_at ? due : agent->report_retry_at;
