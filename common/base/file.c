@@ -98,6 +98,8 @@ int file_replace(const char *path, const void *data, size_t length, mode_t mode,
 int file_make_dirs(const char *path, mode_t mode, struct error *err)
 {
     auto_free char *copy = mem_strdup(path);
+    if (!*copy)
+        return error_set(err, ERROR_INVALID, "the name of a folder is empty");
     for (char *slash = strchr(copy + 1, '/');; slash = strchr(slash + 1, '/')) {
         if (slash)
             *slash = '\0';

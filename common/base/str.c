@@ -87,7 +87,8 @@ bool str_to_u64(const char *text, int base, uint64_t max, uint64_t *out)
 {
     if (base == 16 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
         text += 2;
-    if (!isxdigit((unsigned char)text[0]))
+    /* strtoull() takes blanks, signs and a second "0x". */
+    if (!isxdigit((unsigned char)text[0]) || text[1] == 'x' || text[1] == 'X')
         return false;
     char *end = NULL;
     errno = 0;
@@ -146,7 +147,8 @@ static void intern_grow(void)
     char **slots = mem_calloc(capacity, sizeof *slots);
     for (size_t i = 0; i < interned.capacity; i++)
         if (interned.slots[i])
-            *intern_slot(slots, capacity, interned.slots[i]) = interned.slots[i];
+            *intern_slot(slots, capacity, interned.slots[i]) =
+                interned.slots[i];
     free(interned.slots);
     interned.slots = slots;
     interned.capacity = capacity;
