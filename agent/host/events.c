@@ -7,7 +7,6 @@
 #include "agent/host/pf.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
-#include "common/base/timestamp.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -20,7 +19,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 /* Room for bursts (64 VFs of four PFs appearing); the kernel doubles it. */
@@ -30,9 +28,8 @@
 #define MESSAGES_MAX 4096
 struct events {
     const struct sysfs *sysfs;
-    int poll_fd, uevent_fd, route_fd, timer_fd;
+    int poll_fd, uevent_fd, route_fd;
     struct owners owners;
-    struct again again;
     unsigned char buffer[64 << 10];
 };
 
@@ -62,7 +59,7 @@ struct events *events_open(const struct sysfs *sysfs, struct error *err)
 {
     struct events *events = mem_new(struct events);
     events->sysfs = sysfs;
-    events->uevent_fd = events->route_fd = events->timer_fd = -1;
+    events->uevent_fd = events->route_fd = -1;
     events->poll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (events->poll_fd < 0) {
         error_fill_sys(err, errno, "make an epoll descriptor");
@@ -77,11 +74,8 @@ struct events *events_open(const struct sysfs *sysfs, struct error *err)
             RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE |
                 RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
             err);
-    events->timer_fd =
-        timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (events->route_fd < 0 || watch(events, events->uevent_fd, err) < 0 ||
-        watch(events, events->route_fd, err) < 0 ||
-        watch(events, events->timer_fd, err) < 0) {
+        watch(events, events->route_fd, err) < 0) {
         events_close(events);
         return NULL;
     }
@@ -94,7 +88,6 @@ void events_close(struct events *events)
         return;
     mem_close_p(&events->uevent_fd);
     mem_close_p(&events->route_fd);
-    mem_close_p(&events->timer_fd);
     mem_close_p(&events->poll_fd);
     owners_done(&events->owners);
     free(events);
@@ -103,16 +96,6 @@ void events_close(struct events *events)
 int events_fd(const struct events *events)
 {
     return events->poll_fd;
-}
-
-/* Wake when the next PF is to be read again; a time of 0 stops the timer. */
-static void set_timer(struct events *events)
-{
-    int64_t next = again_next(&events->again);
-    struct itimerspec when = {
-        .it_value = {.tv_sec = (time_t)(next / TIMESTAMP_SECOND),
-                     .tv_nsec = next % TIMESTAMP_SECOND}};
-    timerfd_settime(events->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
 static void add_pf(struct host_changes *out, const struct pf_key *pf)
@@ -126,16 +109,11 @@ static void add_pf(struct host_changes *out, const struct pf_key *pf)
         out->pfs[out->pf_count++] = *pf;
 }
 
-void events_read(struct events *events, const struct pf *pf)
+void events_remember(struct events *events, const struct pf *pf)
 {
     for (size_t i = 0; i < pf->vf_count; i++)
         if (pf->vfs[i].has_address)
             owners_put(&events->owners, &pf->vfs[i].address, &pf->key);
-    if (pf->vf_count == pf->num_vfs)
-        again_forget(&events->again, &pf->key);
-    else
-        again_put(&events->again, &pf->key, timestamp_monotonic());
-    set_timer(events);
 }
 
 /* A device changed: name its PF. 'gone': it can't be asked any more. */
@@ -153,10 +131,8 @@ static void take_device(struct events *events, const struct device *device,
         pf = *owner;
     /* Of a device that is gone nothing can be asked; the reader of the changes
      * finds out that it knows no such PF. */
-    if (!gone && !owner && !is_vf && !pf_is_one(events->sysfs, &pf))
-        return;
-    again_forget(&events->again, &pf);
-    add_pf(out, &pf);
+    if (gone || owner || is_vf || pf_is_one(events->sysfs, &pf))
+        add_pf(out, &pf);
 }
 
 static const char *find_value(const char *text, size_t length, const char *key)
@@ -303,18 +279,6 @@ static int drain_socket(struct events *events, int fd, bool uevents,
     return 0;
 }
 
-static void take_timer(struct events *events, struct host_changes *out)
-{
-    uint64_t expired = 0;
-    if (read(events->timer_fd, &expired, sizeof expired) < 0)
-        return;
-    int64_t now = timestamp_monotonic();
-    struct pf_key pf;
-    while (again_take(&events->again, now, &pf))
-        add_pf(out, &pf);
-    set_timer(events);
-}
-
 int events_drain(struct events *events, struct host_changes *out,
                  struct error *err)
 {
@@ -322,7 +286,6 @@ int events_drain(struct events *events, struct host_changes *out,
     if (drain_socket(events, events->uevent_fd, true, &found, err) < 0 ||
         drain_socket(events, events->route_fd, false, &found, err) < 0)
         return -1;
-    take_timer(events, &found);
     *out = found;
     return 0;
 }

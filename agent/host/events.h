@@ -20,10 +20,8 @@ int events_fd(const struct events *events);
 int events_drain(struct events *events, struct host_changes *out,
                  struct error *err);
 
-/* A PF was read: remember whose its VFs are. If its count does not fit the VFs
- * found, they were just being made or removed; not every such change ends with
- * an event, so the PF is named again a little later (owners.h). */
-void events_read(struct events *events, const struct pf *pf);
+/* A PF was read: remember whose its VFs are. */
+void events_remember(struct events *events, const struct pf *pf);
 
 /* One kernel event: "ACTION@DEVPATH", then KEY=VALUE texts, each with its 0.
  * Apart for tests. */

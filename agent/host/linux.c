@@ -33,7 +33,7 @@ static struct pf *read_one(struct linux_host *host, const struct scan *scan,
 {
     struct pf *pf = pf_read(scan, key, known, err);
     if (pf && host->events)
-        events_read(host->events, pf);
+        events_remember(host->events, pf);
     return pf;
 }
 

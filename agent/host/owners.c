@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The memory of events: see owners.h. Pure: no clock, no I/O. */
+/* The memory of events: see owners.h. Pure: no I/O. */
 #include "agent/host/owners.h"
 
 #include "common/base/mem.h"
-#include "common/base/timestamp.h"
 
+#include <stdbool.h>
 #include <string.h>
-
-#define AGAIN_FIRST (200 * TIMESTAMP_MS)
 
 /* Where the VF stands, or belongs. */
 static size_t place_of(const struct owners *owners,
@@ -61,58 +59,4 @@ void owners_done(struct owners *owners)
 {
     free(owners->items);
     *owners = (struct owners){0};
-}
-
-static struct again_pf *find(struct again *again, const struct pf_key *pf)
-{
-    for (size_t i = 0; i < again->count; i++)
-        if (pf_key_compare(&again->items[i].pf, pf) == 0)
-            return &again->items[i];
-    return NULL;
-}
-
-void again_put(struct again *again, const struct pf_key *pf, int64_t now)
-{
-    struct again_pf *item = find(again, pf);
-    if (!item) {
-        if (again->count == HOST_PFS_MAX)
-            return;
-        item = &again->items[again->count++];
-        *item = (struct again_pf){.pf = *pf};
-    }
-    if (item->at || item->tries == AGAIN_TRIES)
-        return;
-    item->at = now + (AGAIN_FIRST << item->tries);
-    item->tries++;
-}
-
-void again_forget(struct again *again, const struct pf_key *pf)
-{
-    struct again_pf *item = find(again, pf);
-    if (item)
-        *item = again->items[--again->count];
-}
-
-int64_t again_next(const struct again *again)
-{
-    int64_t first = 0;
-    for (size_t i = 0; i < again->count; i++) {
-        int64_t at = again->items[i].at;
-        if (at && (!first || at < first))
-            first = at;
-    }
-    return first;
-}
-
-bool again_take(struct again *again, int64_t now, struct pf_key *out)
-{
-    for (size_t i = 0; i < again->count; i++) {
-        struct again_pf *item = &again->items[i];
-        if (!item->at || item->at > now)
-            continue;
-        item->at = 0;
-        *out = item->pf;
-        return true;
-    }
-    return false;
 }

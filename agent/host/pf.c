@@ -256,24 +256,19 @@ struct pf *pf_read(const struct scan *scan, const struct pf_key *key,
     struct sysfs_path folder = device_folder(key);
     struct pci_address address = {0};
     bool pci = pf_key_pci(key, &address);
-    /* Also the proof that it is there. While VFs are being made or removed the
-     * number is ahead of the links below, or behind (tests/lab/FACTS.md): then
-     * fewer VFs are found, and the caller reads again. */
-    struct sysfs_path path = sysfs_path("%s/sriov_numvfs", folder.text);
-    int64_t count = 0;
-    if (sysfs_read_number(scan->sysfs, path.text, 0, PF_VFS_MAX, &count, err) <
-        0) {
+    uint16_t count = 0;
+    if (vf_count(scan->sysfs, key, &count, err) < 0) {
         error_prefix(err, "PF %s", key->text);
         return NULL;
     }
-    auto_free struct vf *vfs = mem_calloc((size_t)count, sizeof *vfs);
-    size_t found = pci ? vf_read_all(scan, key, (uint16_t)count, vfs)
-                       : make_simulated_vfs((uint16_t)count, vfs);
+    auto_free struct vf *vfs = mem_calloc(count, sizeof *vfs);
+    size_t found = pci ? vf_read_all(scan, key, count, vfs)
+                       : make_simulated_vfs(count, vfs);
     auto_pf struct pf *pf = pf_new(found);
     pf->key = *key;
     pf->has_address = pci;
     pf->address = address;
-    pf->num_vfs = (uint16_t)count;
+    pf->num_vfs = count;
     if (found)
         memcpy(pf->vfs, vfs, found * sizeof *vfs);
     pf->total_vfs = read_total_vfs(scan, folder.text, pf);

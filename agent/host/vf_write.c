@@ -13,6 +13,7 @@
 #include "agent/host/device.h"
 #include "agent/host/link.h"
 #include "agent/host/linux.h"
+#include "agent/host/vf.h"
 #include "common/base/mem.h"
 #include "common/base/timestamp.h"
 
@@ -229,15 +230,13 @@ static int find_target(struct host_backend *backend, const struct pf_key *pf,
                          "VF policy " SCAN_NEEDS_KERNEL);
     struct sysfs_path folder = device_folder(pf);
     *out = (struct target){.host = host, .pf = pf, .vf = vf_index};
-    struct sysfs_path path = sysfs_path("%s/sriov_numvfs", folder.text);
-    int64_t count = 0;
-    if (sysfs_read_number(&host->sysfs, path.text, 0, UINT16_MAX, &count,
-                          err) < 0)
+    uint16_t count = 0;
+    if (vf_count(&host->sysfs, pf, &count, err) < 0)
         return -1;
     /* Drivers answer EINVAL for a VF that is not there, as for a bad value. */
     if (vf_index >= count)
-        return error_set(err, ERROR_VANISHED, "PF %s has no VF %u (%lld now)",
-                         pf->text, vf_index, (long long)count);
+        return error_set(err, ERROR_VANISHED, "PF %s has no VF %u (%u now)",
+                         pf->text, vf_index, count);
     device_netdev(&host->sysfs, folder.text, out->netdev, NULL);
     if (!out->netdev[0])
         return error_set(err, ERROR_VANISHED,

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kernel events become PF keys, also when the device is gone already; what is
- * to be read again without an event comes by itself. */
+/* Kernel events become PF keys, also when the device is gone already. */
 #include "agent/host/events.h"
 #include "agent/host/owners.h"
 #include "common/base/rng.h"
-#include "common/base/timestamp.h"
 #include "tests/unit/agent/host/tree.h"
-
-#include <poll.h>
 
 static struct tree tree;
 static struct sysfs sysfs;
@@ -86,7 +82,7 @@ START_TEST(a_vf_that_was_only_read_is_known_when_it_is_gone)
     pf->num_vfs = 1;
     pf->vfs[0].has_address = true;
     ck_assert(pci_parse("0000:01:10.4", &pf->vfs[0].address));
-    events_read(events, pf);
+    events_remember(events, pf);
     tree_remove(&tree, "sys/bus/pci/devices/0000:01:10.4");
     tell("remove@" DEVICES "0000:01:10.4|ACTION=remove|SUBSYSTEM=pci");
     check_only(TREE_IGB_PF);
@@ -172,57 +168,6 @@ START_TEST(odd_texts_are_survived)
 }
 END_TEST
 
-/* ---- reading again -------------------------------------------------------------- */
-
-START_TEST(a_pf_read_while_its_vfs_change_is_named_again)
-{
-    struct host_changes found;
-    auto_pf struct pf *pf = pf_new(1);
-    ck_assert(pf_key_parse(TREE_IGB_PF, &pf->key));
-    pf->num_vfs = 3;
-    ck_assert_int_eq(events_drain(events, &found, NULL), 0);
-    events_read(events, pf);
-    /* Other events of this machine may wake us too. */
-    int64_t deadline = timestamp_monotonic() + 5 * TIMESTAMP_SECOND;
-    bool named = false;
-    while (!named && timestamp_monotonic() < deadline) {
-        struct pollfd fd = {.fd = events_fd(events), .events = POLLIN};
-        poll(&fd, 1, 1000);
-        ck_assert_int_eq(events_drain(events, &found, NULL), 0);
-        for (size_t i = 0; i < found.pf_count; i++)
-            named = named || strcmp(found.pfs[i].text, TREE_IGB_PF) == 0;
-    }
-    ck_assert(named);
-}
-END_TEST
-
-START_TEST(reading_again_waits_longer_each_time_and_ends)
-{
-    struct again again = {0};
-    struct pf_key pf;
-    struct pf_key got;
-    ck_assert(pf_key_parse("netdevsim1", &pf));
-    int64_t now = 1000;
-    int64_t wait = 200 * TIMESTAMP_MS;
-    for (int i = 0; i < AGAIN_TRIES; i++) {
-        again_put(&again, &pf, now);
-        again_put(&again, &pf, now + 1); /* changes nothing */
-        ck_assert_int_eq(again_next(&again), now + wait);
-        ck_assert(!again_take(&again, now + wait - 1, &got));
-        now += wait;
-        ck_assert(again_take(&again, now, &got));
-        ck_assert_int_eq(pf_key_compare(&pf, &got), 0);
-        ck_assert(!again_take(&again, now, &got));
-        wait *= 2;
-    }
-    again_put(&again, &pf, now);
-    ck_assert_int_eq(again_next(&again), 0);
-    again_forget(&again, &pf);
-    again_put(&again, &pf, now);
-    ck_assert_int_eq(again_next(&again), now + 200 * TIMESTAMP_MS);
-}
-END_TEST
-
 START_TEST(owners_are_found_and_change_and_are_bounded)
 {
     struct owners owners = {0};
@@ -271,8 +216,6 @@ int main(void)
     tcase_add_test(c, devices_that_are_no_pfs_say_nothing);
     tcase_add_test(c, more_pfs_than_fit_become_everything);
     tcase_add_test(c, odd_texts_are_survived);
-    tcase_add_test(c, a_pf_read_while_its_vfs_change_is_named_again);
-    tcase_add_test(c, reading_again_waits_longer_each_time_and_ends);
     tcase_add_test(c, owners_are_found_and_change_and_are_bounded);
     suite_add_tcase(s, c);
     SRunner *runner = srunner_create(s);

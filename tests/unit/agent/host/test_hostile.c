@@ -100,6 +100,18 @@ START_TEST(vf_links_that_are_no_pci_addresses_are_named_and_left_out)
 }
 END_TEST
 
+START_TEST(a_vf_removed_by_itself_is_named_and_left_out)
+{
+    tree_remove(&tree, "sys/bus/pci/devices/0000:01:10.2");
+    auto_inventory struct inventory *all = read_tree();
+    const struct pf *pf = igb_of(all);
+    ck_assert_uint_eq(pf->num_vfs, 3);
+    ck_assert_uint_eq(pf->vf_count, 2);
+    ck_assert_ptr_null(pf_vf(pf, 1));
+    ck_assert(names_unreadable(all, "virtfn1"));
+}
+END_TEST
+
 START_TEST(devices_with_names_that_are_paths_in_disguise_are_ignored)
 {
     static const char *const names[] = {"0000:01:00.0%2f..", "..0000:01:00.1",
@@ -156,11 +168,19 @@ END_TEST
 
 START_TEST(numbers_out_of_range_are_not_taken)
 {
-    tree_text(&tree, "sys/devices/" TREE_IGB_FOLDER "/sriov_numvfs", "70000");
-    tree_text(&tree, "sys/class/net/eth1/mtu", "99999999999999999999");
+    tree_text(&tree, "sys/bus/netdevsim/devices/netdevsim1/sriov_numvfs",
+              "70000");
+    tree_text(&tree, "sys/class/net/eth0/mtu", "99999999999999999999");
+    tree_link(&tree, "sys/devices/" TREE_IGB_FOLDER "/virtfn70000",
+              "../0000:01:10.0");
+    tree_link(&tree, "sys/devices/" TREE_IGB_FOLDER "/virtfn-1",
+              "../0000:01:10.0");
     auto_inventory struct inventory *all = read_tree();
-    ck_assert_ptr_null(igb_of(all));
-    ck_assert(names_unreadable(all, TREE_IGB_PF));
+    ck_assert_uint_eq(all->pf_count, 1);
+    ck_assert(names_unreadable(all, "netdevsim1"));
+    ck_assert_uint_eq(igb_of(all)->num_vfs, 3);
+    ck_assert_uint_eq(igb_of(all)->mtu, 0);
+    ck_assert(names_unreadable(all, "eth0/mtu"));
 }
 END_TEST
 
@@ -295,6 +315,7 @@ int main(void)
     tcase_add_test(c, links_that_lead_outside_the_root_read_nothing_outside);
     tcase_add_test(c, an_absolute_link_is_resolved_inside_the_root);
     tcase_add_test(c, vf_links_that_are_no_pci_addresses_are_named_and_left_out);
+    tcase_add_test(c, a_vf_removed_by_itself_is_named_and_left_out);
     tcase_add_test(
         c, devices_with_names_that_are_paths_in_disguise_are_ignored);
     tcase_add_test(c, a_netdev_name_with_odd_bytes_is_named_and_not_used);
