@@ -16,6 +16,7 @@
 #define AUDIT_NS (60 * TIMESTAMP_SECOND)
 #define READ_RETRY_NS TIMESTAMP_SECOND
 #define ACTIONS_PER_STEP 16
+#define FIRST_REPORT_NS TIMESTAMP_SECOND
 
 struct agent *agent_new(const struct agent_config *config, struct error *err)
 {
@@ -101,6 +102,16 @@ static void read_failed(struct agent *agent, int64_t now, const char *what,
     agent->read_at = now + (READ_RETRY_NS << shift);
 }
 
+/* The PF was listed, but its VFs' policies could not be read. */
+static bool is_unread(const struct pf *pf)
+{
+    for (size_t i = 0; i < pf->vf_count; i++) {
+        if (pf->vfs[i].observed_at == 0)
+            return true;
+    }
+    return false;
+}
+
 static void read_inventory(struct agent *agent, int64_t now)
 {
     struct host_backend *host = agent->config.host;
@@ -115,6 +126,14 @@ static void read_inventory(struct agent *agent, int64_t now)
     agent->dirty_count = 0;
     agent->read_failures = 0;
     agent->read_failing = false;
+    for (size_t i = 0; i < inventory->pf_count; i++) {
+        if (!is_unread(inventory->pfs[i]))
+            continue;
+        mark_dirty(agent, &inventory->pfs[i]->key);
+        agent->read_at = now + READ_RETRY_NS;
+    }
+    if (agent->first_due == 0)
+        agent->first_due = now + FIRST_REPORT_NS;
     reconcile_inventory(agent->core, now, inventory);
 }
 
@@ -144,6 +163,12 @@ static void read_dirty(struct agent *agent, int64_t now)
     auto_pf struct pf *pf = host->ops->read_pf(host, &key, known, &err);
     if (!pf && err.code != ERROR_VANISHED) {
         read_failed(agent, now, key.text, &err);
+        return;
+    }
+    if (pf && is_unread(pf)) {
+        error_fill(&err, ERROR_IO, 0, "", "its VFs' policies can't be read");
+        read_failed(agent, now, key.text, &err);
+        reconcile_pf(agent->core, now, &key, pf);
         return;
     }
     agent->dirty_count--;

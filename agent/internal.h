@@ -40,6 +40,9 @@ struct agent {
     /* Reports. */
     uint64_t sequence; /* of the last one made */
     bool need_full;
+    int64_t first_due; /* of the first report: a little after the first reading,
+                          so that it tells what probes found */
+
     bool in_flight;
     struct told sent, acknowledged;
     size_t view_count;

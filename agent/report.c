@@ -198,7 +198,7 @@ int64_t agent_report_due(const struct agent *agent, int64_t now_ns)
         return INT64_MAX;
     int64_t due = agent->reported_at + agent->config.heartbeat_ns;
     if (agent->reported_at == 0)
-        due = now_ns;
+        due = agent_is_idle(agent) ? now_ns : agent->first_due;
     else if (agent->need_full)
         due = agent->reported_at;
     bool unseen = agent->seen_changes != reconcile_changes(agent->core);

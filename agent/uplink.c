@@ -144,10 +144,15 @@ static void take_document(struct uplink *uplink, const json_t *body)
     poll_later(uplink, needs_people(err.code));
 }
 
-static void poll_done(void *context, const struct client_answer *answer,
+static void tell_answered(const struct uplink *uplink)
+{
+    if (uplink->config.answered)
+        uplink->config.answered(uplink->config.context);
+}
+
+static void take_poll(struct uplink *uplink, const struct client_answer *answer,
                       const struct error *err)
 {
-    struct uplink *uplink = context;
     uplink->polling = false;
     if (err) {
         /* A poll that just found nothing may end as a timeout. */
@@ -164,6 +169,14 @@ static void poll_done(void *context, const struct client_answer *answer,
     /* Nothing new. Should that come at once, don't ask in a circle. */
     uplink->poll_failures = 0;
     uplink->poll_at = uplink->poll_started_at + RETRY_NS;
+}
+
+static void poll_done(void *context, const struct client_answer *answer,
+                      const struct error *err)
+{
+    struct uplink *uplink = context;
+    take_poll(uplink, answer, err);
+    tell_answered(uplink);
 }
 
 static void start_poll(struct uplink *uplink)
@@ -206,6 +219,7 @@ static void report_answered(void *context, const struct client_answer *answer,
         log_debug("the report of host '%s': %s", uplink->name, err->msg);
     agent_report_done(uplink->config.agent, uplink->report_sequence, outcome,
                       0);
+    tell_answered(uplink);
 }
 
 static void start_report(struct uplink *uplink, const struct observed *observed)

@@ -17,6 +17,9 @@ struct uplink_config {
     const char *name;           /* the host's; copied */
     const char *token;          /* bearer; NULL = the multi's; copied */
     uint64_t seed;              /* of the jitter */
+    /* Called after each answer: the agent may have work. NULL = not needed. */
+    void (*answered)(void *context);
+    void *context;
 };
 struct uplink *uplink_new(const struct uplink_config *config);
 void uplink_free(struct uplink *uplink);
