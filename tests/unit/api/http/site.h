@@ -27,8 +27,8 @@ static struct {
     atomic_int version; /* what long-polls and streams wait for */
     struct queue *later;
     pthread_t worker;
-    atomic_bool holds; /* the worker sits on its requests */
-    atomic_int streams_ended;
+    atomic_bool holds;   /* the worker sits on its requests */
+    atomic_int deferred; /* requests handed to the worker */
 } site;
 
 static void answer_ok(void *context, struct http_request *request)
@@ -104,6 +104,7 @@ static void answer_later(void *context, struct http_request *request)
     (void)context;
     http_defer(request);
     ck_assert(queue_put(site.later, 0, request));
+    atomic_fetch_add(&site.deferred, 1);
 }
 
 static bool is_old(void *context, struct http_request *request)
@@ -143,7 +144,6 @@ static bool next_event(void *context, void *state, struct str *out)
         str_printf(out, "id: %d\ndata: {}\n\n", ++cursor->seen);
     if (cursor->seen < 1000)
         return true;
-    atomic_fetch_add(&site.streams_ended, 1);
     return false;
 }
 
@@ -191,11 +191,9 @@ static void *work(void *context)
     struct error err;
     error_fill(&err, ERROR_CONFLICT, 0, "", "decided by the worker");
     while (!queue_is_closed(site.later) || queue_length(site.later, 0)) {
-        if (atomic_load(&site.holds)) {
-            usleep(1000);
-            continue;
-        }
         size_t count = queue_take(site.later, items, 16, 100);
+        while (atomic_load(&site.holds))
+            usleep(1000);
         for (size_t i = 0; i < count; i++)
             http_answer_error(items[i], &err, NULL);
     }
@@ -218,6 +216,7 @@ static inline void site_start_with(unsigned threads, unsigned connections,
     struct error err;
     site.later = queue_new(1, 1000);
     atomic_store(&site.version, 0);
+    atomic_store(&site.deferred, 0);
     atomic_store(&site.holds, false);
     site.server = http_start(&config, &err);
     ck_assert_msg(site.server != NULL, "%s", err.msg);

@@ -170,7 +170,8 @@ START_TEST(no_wake_is_lost_between_looking_and_parking)
         struct reply reply = peer_read(fd, false);
         ck_assert_int_eq(reply.status, 200);
         int version = atoi(strchr(reply.body, ':') + 1);
-        ck_assert_int_gt(version, seen);
+        /* A wake for what we have seen already may still come. */
+        ck_assert_int_ge(version, seen);
         seen = version;
         reply_done(&reply);
     }
@@ -355,7 +356,7 @@ START_TEST(stopping_waits_for_answers_that_are_under_way)
         fds[i] = site_connect();
         peer_send(fds[i], "GET /v1/later" TAIL "\r\n");
     }
-    while (queue_length(site.later, 0) < MANY)
+    while (atomic_load(&site.deferred) < MANY)
         usleep(1000);
     pthread_t thread;
     pthread_create(&thread, NULL, let_go_soon, NULL);
@@ -377,7 +378,7 @@ START_TEST(stopping_does_not_wait_for_ever_for_a_stuck_worker)
         fds[i] = site_connect();
         peer_send(fds[i], "GET /v1/later" TAIL "\r\n");
     }
-    while (queue_length(site.later, 0) < 10)
+    while (atomic_load(&site.deferred) < 10)
         usleep(1000);
     http_stop(site.server, 100);
     for (int i = 0; i < 10; i++) {
