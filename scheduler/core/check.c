@@ -204,7 +204,7 @@ static int check_slot(const struct core *core, const struct host_view *view,
                       view->host->name);
     for (size_t i = 0; i < slot->rank_count; i++)
         if (slot->ranks[i].node.linked != slot->ready ||
-            (slot->ready && slot->ranks[i].node.score != slot->free_vcpus))
+            (slot->ready && slot->ranks[i].node.score != slot_rank_score(slot)))
             return broken(err, "index: host '%s' is ranked wrongly",
                           view->host->name);
     for (size_t i = 0; inventory && i < inventory->pf_count; i++)

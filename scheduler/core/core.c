@@ -123,50 +123,81 @@ static enum presence view_presence(const struct host_view *view)
                           : PRESENCE_WAITING;
 }
 
-/* What time made of one host: a host that never reported is only waited for,
- * and in the grace after a start nobody is called lost. */
-static void host_tick(struct core *core, const struct core_call *call,
-                      struct tx *tx, const struct host_view *view)
+/* Whom time has something to say about: a host that never reported is only
+ * waited for, and in the grace after a start nobody is called lost. */
+enum news { NEWS_NONE, NEWS_LOST, NEWS_HEARD };
+
+static int64_t silence_ns(const struct core *core, const struct core_call *call,
+                          const struct host_view *view)
 {
     int64_t seen =
         atomic_load_explicit(&view->last_seen_at, memory_order_relaxed);
-    int64_t since = seen > core->started_at ? seen : core->started_at;
-    bool silent = call->now_ns - since > core->config.unreachable_after_ns;
-    bool grace = call->now_ns - core->started_at < core->config.grace_ns;
-    enum presence presence = view_presence(view);
-    struct event_about about = {.host = view->host->name};
+    return call->now_ns - (seen > core->started_at ? seen : core->started_at);
+}
 
-    if (presence == PRESENCE_LOST && seen && !silent) {
+static enum news host_news(const struct core *core,
+                           const struct core_call *call,
+                           const struct host_view *view)
+{
+    bool silent =
+        silence_ns(core, call, view) > core->config.unreachable_after_ns;
+    if (view_presence(view) == PRESENCE_LOST)
+        return silent ? NEWS_NONE : NEWS_HEARD;
+    if (!silent || uuid_is_zero(&view->host->machine_id) ||
+        call->now_ns - core->started_at < core->config.grace_ns)
+        return NEWS_NONE;
+    return NEWS_LOST;
+}
+
+struct tick {
+    const struct core *core;
+    const struct core_call *call;
+    size_t count, capacity;
+    struct host_view **views; /* a reference each */
+};
+
+static bool collect_news(void *context, const void *key, size_t key_length,
+                         void *value)
+{
+    (void)key;
+    (void)key_length;
+    struct tick *tick = context;
+    if (host_news(tick->core, tick->call, value) == NEWS_NONE)
+        return true;
+    mem_grow(&tick->views, &tick->capacity, tick->count, sizeof *tick->views);
+    tick->views[tick->count++] = ref_get(value);
+    return true;
+}
+
+static void tell_news(struct core *core, const struct core_call *call,
+                      struct tx *tx, const struct host_view *view)
+{
+    struct event_about about = {.host = view->host->name};
+    if (host_news(core, call, view) == NEWS_HEARD) {
         core_set_presence(core, call, tx, view,
                           view->report ? PRESENCE_HEARD : PRESENCE_WAITING);
         core_event(core, call, tx, about, "HostReachable", "AgentHeard",
                    "the agent of host '%s' is heard again", about.host);
-    }
-    if (presence == PRESENCE_LOST || !silent || grace ||
-        uuid_is_zero(&view->host->machine_id))
         return;
-    size_t vms = view->vm_count;
+    }
     core_set_presence(core, call, tx, view, PRESENCE_LOST);
     core_event(core, call, tx, about, "HostUnreachable", "AgentSilent",
                "the agent of host '%s' was not heard for %" PRId64
                " s; %zu VMs are placed there",
-               about.host, (call->now_ns - since) / 1000000000, vms);
+               about.host, silence_ns(core, call, view) / 1000000000,
+               view->vm_count);
 }
 
 int core_tick(struct core *core, const struct core_call *call, struct tx *tx,
               struct error *err)
 {
     (void)err; /* time can't be refused */
-    const void *key = NULL;
-    size_t length = 0;
-    char name[NAME_SIZE] = "";
-    struct host_view *at = NULL;
-    while ((at = omap_after(&core->state.hosts, *name ? name : NULL,
-                            strlen(name), &key, &length))) {
-        memcpy(name, at->host->name, sizeof name);
-        struct host_view *view = ref_get(at);
-        host_tick(core, call, tx, view);
-        ref_put(view);
+    struct tick tick = {.core = core, .call = call};
+    omap_each(&core->state.hosts, collect_news, &tick);
+    for (size_t i = 0; i < tick.count; i++) {
+        tell_news(core, call, tx, tick.views[i]);
+        ref_put(tick.views[i]);
     }
+    free(tick.views);
     return 0;
 }

@@ -296,15 +296,25 @@ static struct host_list *list_get(struct index *index, const char *network)
     return list;
 }
 
+uint64_t slot_rank_score(const struct slot *slot)
+{
+    const struct host_view *view = slot->view;
+    if (!view->report)
+        return 0;
+    uint64_t total = (uint64_t)view->report->inventory->vcpus *
+                     view->host->vcpu_ratio_percent / 100;
+    return total ? (slot->free_vcpus * 64 + total - 1) / total : 0;
+}
+
 static void slot_relink_ranks(struct slot *slot)
 {
+    uint64_t score = slot_rank_score(slot);
     for (size_t i = 0; i < slot->rank_count; i++) {
         struct host_rank *rank = &slot->ranks[i];
-        if (rank->node.linked &&
-            (!slot->ready || rank->node.score != slot->free_vcpus))
+        if (rank->node.linked && (!slot->ready || rank->node.score != score))
             tree_remove(&rank->list->tree, &rank->node);
         if (slot->ready && !rank->node.linked)
-            tree_insert(&rank->list->tree, &rank->node, slot->free_vcpus);
+            tree_insert(&rank->list->tree, &rank->node, score);
     }
 }
 

@@ -32,9 +32,13 @@ struct pf_class {
     char physical_network[NAME_SIZE];
     struct capabilities capabilities;
     uint64_t hash;
-    size_t members;     /* pf_slots that refer to it */
-    struct tree tree;   /* of pf_slot.node */
-    uint32_t port_fits; /* scratch of one decision: ports it could serve */
+    size_t members;   /* pf_slots that refer to it */
+    struct tree tree; /* of pf_slot.node */
+    /* scratch of one decision */
+    uint32_t port_fits;    /* ports it could serve */
+    uint64_t explained;    /* for which explain_class's answer holds */
+    size_t explained_port; /* "" */
+    int distance;          /* "" */
 };
 
 struct slot;
@@ -55,7 +59,7 @@ struct pf_slot {
 /* The ready hosts with one network: "" = with any, "*" = all. */
 struct host_list {
     char network[NAME_SIZE];
-    struct tree tree; /* of host_rank.node, by free vcpus */
+    struct tree tree; /* of host_rank.node, by slot_rank_score */
 };
 struct host_rank {
     struct tree_node node; /* first */
@@ -112,6 +116,9 @@ uint64_t view_committed_mbps(const struct state *state,
                              const struct host_view *view,
                              const struct pf_key *pf);
 uint64_t view_free_vcpus(const struct host_view *view);
+/* The free CPUs in 64ths of the host, rounded up: coarse, so that most VMs
+ * leave a large host at its rank. */
+uint64_t slot_rank_score(const struct slot *slot);
 uint64_t view_free_memory_mib(const struct host_view *view);
 /* The physical network of a reported software switch, as mapped. */
 const char *view_network_name(const struct host_view *view,

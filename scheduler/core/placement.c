@@ -177,6 +177,7 @@ struct pf_walk {
     bool descending;
     size_t count;
     struct tree_node **heads; /* the next of each class, NULL at its end */
+    size_t taken; /* the class whose head was given out; count = none */
 };
 
 static void walk_begin(struct pf_walk *walk, const struct want *want,
@@ -188,6 +189,7 @@ static void walk_begin(struct pf_walk *walk, const struct want *want,
         .descending = want->request->strategy == STRATEGY_SPREAD,
         .count = index->class_count,
         .heads = mem_calloc(index->class_count, sizeof *walk->heads),
+        .taken = index->class_count,
     };
     for (size_t i = 0; i < walk->count; i++)
         if (index->classes[i]->port_fits & port_bits)
@@ -211,6 +213,10 @@ static bool walk_before(const struct pf_walk *walk, size_t a, size_t b)
 static struct slot *walk_next(struct pf_walk *walk)
 {
     size_t best = walk->count;
+    if (walk->taken < walk->count) /* only now: mostly the first one fits */
+        walk->heads[walk->taken] =
+            tree_walk(&walk->index->classes[walk->taken]->tree,
+                      walk->heads[walk->taken], walk->descending);
     for (size_t i = 0; i < walk->count; i++)
         if (walk->heads[i] &&
             (best == walk->count || walk_before(walk, i, best)))

@@ -8,7 +8,7 @@
  * port falls back to virtio.
  *
  * Then by strategy: 'spread' takes the host whose PF for the VM's first VF has
- * the most free VFs, 'pack' the fewest; without VFs the same by free CPUs.
+ * the most free VFs, 'pack' the fewest; without VFs the same by the share of free CPUs.
  * PFs with link come before those without; ties go by name.
  *
  * The answer is no only if a scan of every host and every assignment of ports

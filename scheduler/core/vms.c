@@ -284,6 +284,7 @@ int core_vm_create(struct core *core, const struct core_call *call,
         return -1;
     if (!placement_find(core, &want, &plan))
         return refuse_placement(core, &want, reasons, err);
+    want.number = ++core->decisions; /* for explain_port */
     struct vm *made = make_vm(core, call, &want, &plan);
     *vm = ref_get(made);
     *repeated = false;

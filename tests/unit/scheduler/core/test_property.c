@@ -5,6 +5,8 @@
  * SRIOV_SEEDS=N runs N seeds instead of 60. */
 #include "oracle.h"
 
+#include <inttypes.h>
+
 #define STEPS 150
 #define VMS_MAX 512
 
@@ -27,7 +29,12 @@ static bool one_in(struct world *world, uint64_t n)
 
 static const char *any_network(struct world *world)
 {
-    static const char *const names[] = {"physnet0", "physnet0", "physnet1", ""};
+    static const char *const names[] = {
+        "physnet0",
+        "physnet0",
+        "physnet1",
+        "",
+    };
     return names[below(world, 4)];
 }
 
@@ -94,17 +101,17 @@ static void tell_vms(const struct snapshot *snapshot, struct str *text)
     while ((vm = snapshot_vm_after(snapshot, marker))) {
         char id[UUID_TEXT_SIZE], mac[MAC_TEXT_SIZE];
         marker = &vm->id;
-        str_printf(text, "vm %s %s %d %lu %s %s\n", uuid_format(&vm->id, id),
-                   vm->name, vm->state, vm->generation, vm->host,
-                   vm->idempotency_key);
+        str_printf(text, "vm %s %s %d %" PRIu64 " %s %s\n",
+                   uuid_format(&vm->id, id), vm->name, vm->state,
+                   vm->generation, vm->host, vm->idempotency_key);
         for (size_t i = 0; i < vm->port_count; i++) {
             const struct port *port = &vm->ports[i];
-            str_printf(text, " %s %s %s %d %d %s %u %lu.%lu %s\n",
-                       uuid_format(&port->id, id), mac_format(&port->mac, mac),
-                       port->physical_network, port->path, port->has_claim,
-                       port->claim.pf.text, port->claim.vf_index,
-                       port->revision.epoch, port->revision.revision,
-                       port->degraded_reason);
+            str_printf(
+                text, " %s %s %s %d %d %s %u %" PRIu64 ".%" PRIu64 " %s\n",
+                uuid_format(&port->id, id), mac_format(&port->mac, mac),
+                port->physical_network, port->path, port->has_claim,
+                port->claim.pf.text, port->claim.vf_index, port->revision.epoch,
+                port->revision.revision, port->degraded_reason);
         }
         const struct vm *named = snapshot_vm_by_name(snapshot, vm->name);
         str_printf(text, " named %s\n", uuid_format(&named->id, id));
@@ -113,12 +120,14 @@ static void tell_vms(const struct snapshot *snapshot, struct str *text)
 
 static void tell_volatile(const struct host_view *view, struct str *text)
 {
-    str_printf(text, " %d %s %lu.%lu %d %u\n", view->state, view->state_reason,
-               view->revision.epoch, view->revision.revision,
+    str_printf(text, " %d %s %" PRIu64 ".%" PRIu64 " %d %u\n", view->state,
+               view->state_reason, view->revision.epoch,
+               view->revision.revision,
                view->presence ? view->presence->presence : 0, view->used_vcpus);
     if (view->report)
-        str_printf(text, " report %lu.%lu %zu\n", view->report->incarnation,
-                   view->report->sequence, view->report->port_count);
+        str_printf(text, " report %" PRIu64 ".%" PRIu64 " %zu\n",
+                   view->report->incarnation, view->report->sequence,
+                   view->report->port_count);
     for (size_t i = 0; i < view->claim_count; i++)
         str_printf(text, " claim %s %u\n", view->claims[i].pf.text,
                    view->claims[i].vf_index);
@@ -135,7 +144,7 @@ static char *tell(struct core *core, bool all)
         const struct host *host = view->host;
         char id[UUID_TEXT_SIZE];
         marker = host->name;
-        str_printf(&text, "host %s %s %lu %d %zu %zu\n", host->name,
+        str_printf(&text, "host %s %s %" PRIu64 " %d %zu %zu\n", host->name,
                    uuid_format(&host->machine_id, id), host->generation,
                    host->cordoned, host->pf_setting_count, host->mapping_count);
         const struct host_view *found = snapshot_host(snapshot, id);
@@ -149,11 +158,11 @@ static char *tell(struct core *core, bool all)
     uint64_t sequence = 0;
     while ((event = snapshot_event_after(snapshot, sequence))) {
         sequence = event->sequence;
-        str_printf(&text, "event %lu %s %s\n", sequence, event->type,
+        str_printf(&text, "event %" PRIu64 " %s %s\n", sequence, event->type,
                    event->message);
     }
     if (all)
-        str_printf(&text, "epoch %lu, event %lu\n",
+        str_printf(&text, "epoch %" PRIu64 ", event %" PRIu64 "\n",
                    snapshot_cluster(snapshot)->epoch,
                    snapshot_last_event(snapshot));
     snapshot_put(snapshot);
@@ -186,7 +195,7 @@ static void random_policy(struct world *world, struct policy *policy)
 static struct vm_request random_request(struct world *world)
 {
     char name[NAME_SIZE];
-    snprintf(name, sizeof name, "vm%lu", world->vm_number++);
+    snprintf(name, sizeof name, "vm%" PRIu64, world->vm_number++);
     struct vm_request request = vm_request(name, below(world, 5));
     request.vcpus = (uint32_t)(1 + below(world, 3));
     request.memory_mib = 512 * (1 + below(world, 4));
@@ -311,6 +320,25 @@ static void delete_vm(struct world *world, struct tx *tx)
         count ? 0 : -1);
 }
 
+/* A port that nobody here knows holds a VF that is told as free. */
+static void add_stranger(struct world *world, struct observed *observed)
+{
+    const struct inventory *inventory = observed->inventory;
+    if (!inventory->pf_count)
+        return;
+    const struct pf *pf = inventory->pfs[below(world, inventory->pf_count)];
+    observed->ports = mem_realloc(observed->ports, observed->port_count + 1,
+                                  sizeof *observed->ports);
+    observed->ports[observed->port_count++] = (struct observed_port){
+        .id = uuid_make(world->fleet.now, &world->fleet.rng),
+        .vm = uuid_make(world->fleet.now, &world->fleet.rng),
+        .phase = (uint8_t)(one_in(world, 2) ? PORT_UNKNOWN : PORT_APPLIED),
+        .has_claim = true,
+        .claim = {.pf = pf->key,
+                  .vf_index = (uint16_t)below(world, pf->vf_count)},
+    };
+}
+
 /* The host as it is now, partly reported in the middle of its work. */
 static void report(struct world *world, struct tx *tx)
 {
@@ -340,6 +368,8 @@ static void report(struct world *world, struct tx *tx)
             port->phase =
                 (uint8_t)(one_in(world, 2) ? PORT_FAILED : PORT_UNKNOWN);
     }
+    if (one_in(world, 5))
+        add_stranger(world, observed);
     if (one_in(world, 20))
         observed->accepted.epoch += below(world, 3);
     if (core_observe(fleet->core, &fleet->call, agent->name, observed, tx,
@@ -557,7 +587,8 @@ START_TEST(random_fleets_keep_every_invariant)
         mark_point();
         run_seed(seed, &sum);
     }
-    printf("%lu seeds: %zu placed (%zu degraded), %zu refused, %zu ports with "
+    printf("%" PRIu64
+           " seeds: %zu placed (%zu degraded), %zu refused, %zu ports with "
            "a rate, %zu batches undone, %zu restarts\n",
            seeds, sum.placed, sum.degraded, sum.refused, sum.rated, sum.undone,
            sum.restarts);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the files that say why not. */
+#pragma once
+
+#include "scheduler/core/placement.h"
+
+/* How far a PF came for a port: each step is nearer than the one before. */
+enum distance {
+    DISTANCE_NO_PF,
+    DISTANCE_MANAGEMENT,
+    DISTANCE_NOT_ALLOWED,
+    DISTANCE_NETWORK,
+    DISTANCE_VENDOR,
+    DISTANCE_DEVICE,
+    DISTANCE_CAPABILITY,
+    DISTANCE_POLICY,
+    DISTANCE_NO_VIRTIO_NETWORK,
+    DISTANCE_MAC,
+    DISTANCE_BANDWIDTH_UNKNOWN,
+    DISTANCE_BANDWIDTH,
+    DISTANCE_NO_FREE_VF,
+    DISTANCE_FITS,
+    DISTANCE_MAX
+};
+/* The reason word of the API: "no_free_vf". Static text. */
+const char *distance_word(enum distance distance);
+
+/* The PF of a host that came closest; NULL = the host has none. */
+struct nearest {
+    enum distance distance;
+    const struct pf_slot *pf;
+};
+struct nearest explain_nearest(const struct want *want, size_t port,
+                               const struct slot *slot);
+/* The same for people. */
+void explain_distance(const struct want *want, size_t port,
+                      const struct nearest *nearest, char *text, size_t size);
+/* Bounded printf. */
+void explain_say(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why one port gets no VF on one host: how far the nearest PF came, and that in
+ * words. Called by explain.c, and for ports that fall back to virtio. */
+#include "scheduler/core/explain.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const words[DISTANCE_MAX] = {
+    [DISTANCE_NO_PF] = "no_pf",
+    [DISTANCE_MANAGEMENT] = "pf_management",
+    [DISTANCE_NOT_ALLOWED] = "pf_not_allowed",
+    [DISTANCE_NETWORK] = "physical_network_mismatch",
+    [DISTANCE_VENDOR] = "vendor_mismatch",
+    [DISTANCE_DEVICE] = "device_mismatch",
+    [DISTANCE_CAPABILITY] = "capability_missing",
+    [DISTANCE_POLICY] = "policy_unsupported",
+    [DISTANCE_NO_VIRTIO_NETWORK] = "no_network",
+    [DISTANCE_MAC] = "mac_in_use",
+    [DISTANCE_BANDWIDTH_UNKNOWN] = "bandwidth_unknown",
+    [DISTANCE_BANDWIDTH] = "bandwidth_exhausted",
+    [DISTANCE_NO_FREE_VF] = "no_free_vf",
+    [DISTANCE_FITS] = "no_free_vf", /* each port alone, but not all together */
+};
+
+const char *distance_word(enum distance distance)
+{
+    return words[distance];
+}
+
+void explain_say(char *text, size_t size, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, size, format, args);
+    va_end(args);
+}
+
+/* ---- one port on one PF ------------------------------------------------------- */
+
+static bool lacks_capability(const struct want *want, size_t port,
+                             const struct pf_class *class,
+                             enum policy_field *lacking)
+{
+    uint32_t required = want->ports[port].request->require_capabilities;
+    for (int i = 0; i < POLICY_FIELD_MAX; i++)
+        if ((required & POLICY_BIT(i)) &&
+            class->capabilities.field[i].support != CAPABILITY_SUPPORTED) {
+            *lacking = (enum policy_field)i;
+            return true;
+        }
+    return false;
+}
+
+/* As far as it depends on the class alone. */
+static enum distance class_distance(const struct want *want, size_t port,
+                                    const struct pf_class *class)
+{
+    const struct port_want *wanted = &want->ports[port];
+    const struct port_request *asked = wanted->request;
+    enum policy_field field = POLICY_FIELD_MAX;
+    const char *why = NULL;
+
+    if (*asked->physical_network &&
+        strcmp(asked->physical_network, class->physical_network) != 0)
+        return DISTANCE_NETWORK;
+    if (asked->require_vendor_id &&
+        asked->require_vendor_id != class->vendor_id)
+        return DISTANCE_VENDOR;
+    if (asked->require_device_id &&
+        asked->require_device_id != class->device_id)
+        return DISTANCE_DEVICE;
+    if (lacks_capability(want, port, class, &field))
+        return DISTANCE_CAPABILITY;
+    if (!capabilities_allow(&class->capabilities, &wanted->policy, &field,
+                            &why))
+        return DISTANCE_POLICY;
+    return DISTANCE_FITS;
+}
+
+/* The same, worked out once per class and port. */
+static enum distance known_distance(const struct want *want, size_t port,
+                                    struct pf_class *class)
+{
+    if (class->explained != want->number || class->explained_port != port) {
+        class->distance = (int)class_distance(want, port, class);
+        class->explained = want->number;
+        class->explained_port = port;
+    }
+    return (enum distance) class->distance;
+}
+
+static enum distance pf_distance(const struct want *want, size_t port,
+                                 const struct pf_slot *pf)
+{
+    const struct port_want *wanted = &want->ports[port];
+    const struct pf_class *class = pf->class;
+    uint32_t rate = wanted->policy.min_tx_rate_mbps;
+
+    if (pf->pf->management)
+        return DISTANCE_MANAGEMENT;
+    if (!pf->allowed)
+        return DISTANCE_NOT_ALLOWED;
+    enum distance distance = known_distance(want, port, pf->class);
+    if (distance != DISTANCE_FITS)
+        return distance;
+    if (wanted->needs_network && !*wanted->request->physical_network &&
+        *class->physical_network &&
+        !slot_has_network(pf->slot, class->physical_network))
+        return DISTANCE_NO_VIRTIO_NETWORK;
+    if (rate && class->link_speed_mbps <= 0)
+        return DISTANCE_BANDWIDTH_UNKNOWN;
+    if (rate && pf->committed_mbps + rate > (uint64_t) class->link_speed_mbps)
+        return DISTANCE_BANDWIDTH;
+    if (!placement_class_fits(want, port, class))
+        return DISTANCE_MAC;
+    return pf->node.linked ? DISTANCE_FITS : DISTANCE_NO_FREE_VF;
+}
+
+static void say_policy(const struct want *want, size_t port,
+                       const struct pf_slot *pf, char *text, size_t size)
+{
+    enum policy_field field = POLICY_FIELD_MAX;
+    const char *why = "";
+    if (!capabilities_allow(&pf->pf->capabilities, &want->ports[port].policy,
+                            &field, &why))
+        explain_say(text, size, "PF %s: %s is not supported (%s)",
+                    pf->pf->key.text, policy_field_name(field), why);
+}
+
+static void say_capability(const struct want *want, size_t port,
+                           const struct pf_slot *pf, char *text, size_t size)
+{
+    enum policy_field field = POLICY_FIELD_MAX;
+    if (lacks_capability(want, port, pf->class, &field))
+        explain_say(
+            text, size, "PF %s: the required capability %s is %s",
+            pf->pf->key.text, policy_field_name(field),
+            capability_support_name(
+                (enum capability_support)pf->class->capabilities.field[field]
+                    .support));
+}
+
+void explain_distance(const struct want *want, size_t port,
+                      const struct nearest *nearest, char *text, size_t size)
+{
+    const struct pf_slot *pf = nearest->pf;
+    const struct port_request *asked = want->ports[port].request;
+    const char *key = pf ? pf->pf->key.text : "";
+
+    switch (nearest->distance) {
+    case DISTANCE_NO_PF:
+        explain_say(text, size, "the host has no SR-IOV device");
+        break;
+    case DISTANCE_MANAGEMENT:
+        explain_say(text, size, "PF %s carries the host's own traffic (%s)",
+                    key, pf->pf->management_reason);
+        break;
+    case DISTANCE_NOT_ALLOWED:
+        explain_say(text, size,
+                    "PF %s is not allowed for use yet: an operator has to "
+                    "allow it",
+                    key);
+        break;
+    case DISTANCE_NETWORK:
+        explain_say(text, size,
+                    "PF %s is on physical network '%s', asked for is '%s'", key,
+                    pf->class->physical_network, asked->physical_network);
+        break;
+    case DISTANCE_VENDOR:
+        explain_say(text, size, "PF %s is of vendor %04x, asked for is %04x",
+                    key, pf->class->vendor_id, asked->require_vendor_id);
+        break;
+    case DISTANCE_DEVICE:
+        explain_say(text, size, "PF %s is device %04x, asked for is %04x", key,
+                    pf->class->device_id, asked->require_device_id);
+        break;
+    case DISTANCE_CAPABILITY:
+        say_capability(want, port, pf, text, size);
+        break;
+    case DISTANCE_POLICY:
+        say_policy(want, port, pf, text, size);
+        break;
+    case DISTANCE_NO_VIRTIO_NETWORK:
+        explain_say(text, size,
+                    "no network of the host is mapped to '%s', where PF %s "
+                    "is: the virtio path needs one",
+                    pf->class->physical_network, key);
+        break;
+    case DISTANCE_MAC:
+        explain_say(text, size, "the MAC is in use on physical network '%s'",
+                    pf->class->physical_network);
+        break;
+    case DISTANCE_BANDWIDTH_UNKNOWN:
+        explain_say(text, size,
+                    "PF %s: link speed not known, so min_tx_rate_mbps %u "
+                    "can't be promised",
+                    key, want->ports[port].policy.min_tx_rate_mbps);
+        break;
+    case DISTANCE_BANDWIDTH:
+        explain_say(text, size,
+                    "PF %s: %" PRIu64 " of %d Mbit/s are promised, %u more "
+                    "are asked for",
+                    key, pf->committed_mbps, pf->class->link_speed_mbps,
+                    want->ports[port].policy.min_tx_rate_mbps);
+        break;
+    case DISTANCE_NO_FREE_VF:
+        explain_say(text, size, "PF %s: none of its %zu VFs is free", key,
+                    pf->pf->vf_count);
+        break;
+    case DISTANCE_FITS:
+        explain_say(text, size,
+                    "PF %s has %u free VFs: not enough for all ports "
+                    "together",
+                    key, pf->free);
+        break;
+    case DISTANCE_MAX:
+        break;
+    }
+}
+
+struct nearest explain_nearest(const struct want *want, size_t port,
+                               const struct slot *slot)
+{
+    struct nearest nearest = {.distance = DISTANCE_NO_PF};
+    for (size_t i = 0; i < slot->pf_count; i++) {
+        enum distance distance = pf_distance(want, port, slot->pfs[i]);
+        if (distance > nearest.distance) {
+            nearest.distance = distance;
+            nearest.pf = slot->pfs[i];
+        }
+    }
+    return nearest;
+}
+
+void explain_port(struct want *want, size_t port, const struct slot *slot,
+                  char *text, size_t size)
+{
+    char message[192] = "";
+    struct nearest nearest = explain_nearest(want, port, slot);
+    explain_distance(want, port, &nearest, message, sizeof message);
+    explain_say(text, size, "%s: %s", words[nearest.distance], message);
+}
