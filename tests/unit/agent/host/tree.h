@@ -168,6 +168,40 @@ static inline void tree_stack(const struct tree *tree, const char *upper,
     }
 }
 
+/* Lay out a tree captured by tests/fixtures/sysfs/capture. */
+static inline void tree_load(const struct tree *tree, const char *file)
+{
+    FILE *in = fopen(file, "r");
+    ck_assert_msg(in != NULL, "open %s", file);
+    auto_free char *line = NULL;
+    size_t size = 0;
+    ssize_t length;
+    while ((length = getline(&line, &size, in)) > 0) {
+        line[length - 1] = '\0';
+        char *path = line + 2;
+        char *text = strchr(path, '|');
+        ck_assert_msg(text != NULL, "%s: no '|' in '%s'", file, line);
+        *text++ = '\0';
+        /* "\\n" is a new line; the text only gets shorter. */
+        char *to = text;
+        for (const char *from = text; *from; to++, from++)
+            if (from[0] == '\\' && from[1] == 'n') {
+                *to = '\n';
+                from++;
+            } else {
+                *to = *from;
+            }
+        *to = '\0';
+        if (line[0] == 'L')
+            tree_link(tree, path, text);
+        else if (line[0] == 'D')
+            tree_folder(tree, path);
+        else
+            tree_text(tree, path, text);
+    }
+    fclose(in);
+}
+
 /* ---- a host with an Intel 82576 ------------------------------------------- */
 
 #define TREE_IGB_PF "0000:01:00.0"

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inventory of trees captured from real kernels (6.12, Debian 13). What is
+ * expected was read on those hosts with ip-link(8), ip-route(8) and lspci(8)
+ * when they were captured:
+ *
+ *   igb        pf0 in br0 with the default route, 7 VFs: 1 on vfio-pci, 2 up,
+ *              3 moved to another network namespace, 4 with an IPv6 address,
+ *              the others unused
+ *   netdevsim  eni1np1 with 64 VFs, management over a NIC without SR-IOV */
+#include "agent/host/host_ops.h"
+#include "tests/unit/agent/host/tree.h"
+
+static struct tree tree;
+static struct host_backend *host;
+static struct inventory *seen;
+
+static void begin(void)
+{
+    tree_begin(&tree);
+}
+
+static void end(void)
+{
+    ref_put(seen);
+    host->ops->close(host);
+    tree_end(&tree);
+}
+
+static const struct pf *read_captured(const char *file, const char *text)
+{
+    struct error err = {0};
+    struct pf_key key;
+    tree_load(&tree, file);
+    host = host_linux_open(tree.root, &err);
+    ck_assert_msg(host != NULL, "%s", err.msg);
+    seen = host->ops->inventory(host, &err);
+    ck_assert_msg(seen != NULL, "%s", err.msg);
+    ck_assert_uint_eq(seen->pf_count, 1);
+    ck_assert(pf_key_parse(text, &key));
+    const struct pf *pf = inventory_pf(seen, &key);
+    ck_assert_ptr_nonnull(pf);
+    return pf;
+}
+
+START_TEST(the_igb_host_is_read_as_it_was)
+{
+    const struct pf *pf =
+        read_captured("tests/fixtures/sysfs/igb.tree", "0000:01:00.0");
+    char text[MAC_TEXT_SIZE];
+    ck_assert_str_eq(seen->kernel, "6.12.107+deb13-amd64");
+    ck_assert_uint_eq(seen->vcpus, 1);
+    ck_assert_uint_eq(seen->memory_mib, 587);
+    ck_assert_uint_eq(seen->network_count, 1);
+    ck_assert_str_eq(seen->networks[0].device, "br0");
+    ck_assert_str_eq(seen->networks[0].uplink, "pf0");
+    ck_assert_str_eq(pf->netdev, "pf0");
+    ck_assert_str_eq(mac_format(&pf->mac, text), "52:54:00:bb:00:01");
+    ck_assert_uint_eq(pf->vendor_id, 0x8086);
+    ck_assert_uint_eq(pf->device_id, 0x10c9);
+    ck_assert_str_eq(pf->driver, "igb");
+    ck_assert_int_eq(pf->iommu_group, 6);
+    ck_assert_int_eq(pf->numa_node, -1);
+    ck_assert(pf->link_up);
+    ck_assert_int_eq(pf->link_speed_mbps, 1000);
+    ck_assert_uint_eq(pf->total_vfs, 7);
+    ck_assert_uint_eq(pf->num_vfs, 7);
+    ck_assert(pf->management);
+    ck_assert_str_eq(pf->management_reason,
+                     "default route via br0 over pf0");
+}
+END_TEST
+
+START_TEST(the_igb_hosts_vfs_are_read_as_they_were)
+{
+    static const struct {
+        const char *address, *driver, *netdev, *reason;
+    } want[7] = {
+        {"0000:01:10.0", "igbvf", "eth0", ""},
+        {"0000:01:10.2", "vfio-pci", "", "bound to the driver 'vfio-pci'"},
+        {"0000:01:10.4", "igbvf", "eth2", "its network device 'eth2' is up"},
+        {"0000:01:10.6", "igbvf", "",
+         "its network device is in another network namespace"},
+        {"0000:01:11.0", "igbvf", "eth4",
+         "its network device 'eth4' has an address"},
+        {"0000:01:11.2", "igbvf", "eth5", ""},
+        {"0000:01:11.4", "igbvf", "eth6", ""},
+    };
+    const struct pf *pf =
+        read_captured("tests/fixtures/sysfs/igb.tree", "0000:01:00.0");
+    ck_assert_uint_eq(pf->vf_count, 7);
+    for (int i = 0; i < 7; i++) {
+        const struct vf *vf = &pf->vfs[i];
+        char text[PCI_TEXT_SIZE];
+        ck_assert_str_eq(pci_format(&vf->address, text), want[i].address);
+        ck_assert_str_eq(vf->driver, want[i].driver);
+        ck_assert_str_eq(vf->netdev, want[i].netdev);
+        ck_assert_str_eq(vf->reason, want[i].reason);
+        ck_assert_int_eq(vf->state, want[i].reason[0] ? VF_EXTERNAL : VF_FREE);
+        ck_assert_int_eq(vf->iommu_group, 7 + i);
+    }
+}
+END_TEST
+
+START_TEST(the_netdevsim_host_is_read_as_it_was)
+{
+    const struct pf *pf =
+        read_captured("tests/fixtures/sysfs/netdevsim.tree", "netdevsim1");
+    ck_assert_str_eq(pf->netdev, "eni1np1");
+    ck_assert_str_eq(pf->driver, "netdevsim");
+    ck_assert_uint_eq(pf->num_vfs, 64);
+    ck_assert_uint_eq(pf->vf_count, 64);
+    ck_assert(!pf->has_address);
+    ck_assert(!pf->management);
+    ck_assert(pf->link_up);
+    ck_assert_int_eq(pf->link_speed_mbps, -1);
+    ck_assert_uint_eq(seen->network_count, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("agent/host captured trees");
+    TCase *c = tcase_create("captured");
+    tcase_add_checked_fixture(c, begin, end);
+    tcase_add_test(c, the_igb_host_is_read_as_it_was);
+    tcase_add_test(c, the_igb_hosts_vfs_are_read_as_they_were);
+    tcase_add_test(c, the_netdevsim_host_is_read_as_it_was);
+    suite_add_tcase(s, c);
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    int failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures ? 1 : 0;
+}
