@@ -204,7 +204,9 @@ int64_t agent_report_due(const struct agent *agent, int64_t now_ns)
     bool unseen = agent->seen_changes != reconcile_changes(agent->core);
     if (agent->changed_at || unseen) {
         int64_t since = agent->changed_at ? agent->changed_at : now_ns;
-        int64_t settled = since + agent->config.coalesce_ns;
+        /* With work going on there will soon be more to tell. */
+        int64_t wait = agent->config.coalesce_ns;
+        int64_t settled = since + (agent_is_idle(agent) ? wait / 5 : wait);
         due = settled < due ? settled : due;
     }
     return due > agent->report_retry_at ? due : agent->report_retry_at;

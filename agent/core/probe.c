@@ -292,6 +292,8 @@ static void judge_refusal(const struct reconcile *r, struct entry *entry,
         snprintf(note, sizeof note,
                  "%s when set, though max_tx_rate_mbps was accepted", name);
         verdict(entry, CAPABILITY_UNSUPPORTED, note);
+    } else if (err->code == ERROR_RANGE) {
+        verdict(entry, CAPABILITY_UNSUPPORTED, note);
     } else {
         verdict(entry, CAPABILITY_UNKNOWN, note);
     }
