@@ -202,6 +202,50 @@ static int by_id(const void *a, const void *b)
                         &((const struct observed_port *)b)->id);
 }
 
+static bool port_is_gone(const struct host_report *report,
+                         const struct port *port)
+{
+    const struct observed_port *seen = report_port(report, &port->id);
+    return seen && seen->phase == PORT_ABSENT &&
+           revision_compare(&seen->revision, &port->revision) >= 0;
+}
+
+/* An agent forgets an absent port once its report was taken, but the record
+ * needs it until the VM's other ports are absent too. */
+static bool is_still_needed(const struct core *core,
+                            const struct host_report *old,
+                            const struct observed *observed,
+                            const struct observed_port *was)
+{
+    const struct vm *vm = state_vm(&core->state, &was->vm);
+    if (was->phase != PORT_ABSENT || !vm || vm->state != VM_DELETING ||
+        strcmp(vm->host, observed->host) != 0)
+        return false;
+    for (size_t i = 0; i < observed->port_count; i++)
+        if (uuid_equal(&observed->ports[i].id, &was->id))
+            return false;
+    for (size_t i = 0; i < vm->port_count; i++)
+        if (uuid_equal(&vm->ports[i].id, &was->id))
+            return port_is_gone(old, &vm->ports[i]);
+    return false;
+}
+
+static void take_ports(const struct core *core, const struct host_report *old,
+                       const struct observed *observed,
+                       struct host_report *report)
+{
+    size_t kept = old ? old->port_count : 0;
+    size_t count = observed->port_count;
+    report->ports = mem_calloc(count + kept, sizeof *report->ports);
+    if (count)
+        memcpy(report->ports, observed->ports, count * sizeof *report->ports);
+    for (size_t i = 0; i < kept; i++)
+        if (is_still_needed(core, old, observed, &old->ports[i]))
+            report->ports[count++] = old->ports[i];
+    report->port_count = count;
+    qsort(report->ports, count, sizeof *report->ports, by_id);
+}
+
 static struct host_report *make_report(const struct core *core,
                                        const struct core_call *call,
                                        const struct host_report *old,
@@ -217,12 +261,7 @@ static struct host_report *make_report(const struct core *core,
     report->sequence = observed->sequence;
     report->accepted = observed->accepted;
     report->inventory = merge_inventory(old ? old->inventory : NULL, observed);
-    report->port_count = observed->port_count;
-    report->ports = mem_calloc(observed->port_count, sizeof *report->ports);
-    if (observed->port_count)
-        memcpy(report->ports, observed->ports,
-               observed->port_count * sizeof *report->ports);
-    qsort(report->ports, report->port_count, sizeof *report->ports, by_id);
+    take_ports(core, old, observed, report);
     /* What another cluster told its agent is not ours to judge. */
     bool foreign = report_is_foreign(report, core->state.cluster);
     for (size_t i = 0; foreign && i < report->port_count; i++)
@@ -270,14 +309,6 @@ static void raise_epoch(struct core *core, const struct core_call *call,
                "(restored from a copy?): epoch %" PRIu64 " begins",
                report->host, revision_format(&report->accepted, text),
                cluster->epoch);
-}
-
-static bool port_is_gone(const struct host_report *report,
-                         const struct port *port)
-{
-    const struct observed_port *seen = report_port(report, &port->id);
-    return seen && seen->phase == PORT_ABSENT &&
-           revision_compare(&seen->revision, &port->revision) >= 0;
 }
 
 static bool vm_is_gone(const struct host_report *report, const struct vm *vm)
