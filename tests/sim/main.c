@@ -178,8 +178,8 @@ static bool option_take(struct options *options, const char *name,
     return false;
 }
 
-static void log_nowhere(void *context, const char *module,
-                        enum log_level level, const char *line)
+static void log_nowhere(void *context, const char *module, enum log_level level,
+                        const char *line)
 {
     (void)context;
     (void)module;

@@ -186,20 +186,41 @@ static void step(struct node *node)
     truth_kernel(node, true);
 }
 
+static void trace_report(struct sim *sim, const struct node *node,
+                         const struct observed *observed)
+{
+    char id[UUID_TEXT_SIZE];
+    if (!sim->trace)
+        return;
+    sim_trace(sim, "%s reports %llu.%llu (%s, %zu ports)", node->name,
+              (unsigned long long)observed->incarnation,
+              (unsigned long long)observed->sequence,
+              observed->full ? "full" : "partial", observed->port_count);
+    for (size_t i = 0; i < observed->port_count; i++) {
+        const struct observed_port *port = &observed->ports[i];
+        sim_trace(sim, "  %s: %s %llu.%llu %s VF %u at %.6f %s",
+                  uuid_format(&port->id, id),
+                  port_phase_name((enum port_phase)port->phase),
+                  (unsigned long long)port->revision.epoch,
+                  (unsigned long long)port->revision.revision,
+                  port->has_claim ? port->claim.pf.text : "-",
+                  port->claim.vf_index,
+                  (double)(port->observed_at - SIM_START_NS) / 1e9,
+                  port->condition.reason);
+    }
+}
+
 static bool report(struct node *node)
 {
     struct sim *sim = node->sim;
     struct observed *observed = agent_report(node->agent, sim->now);
     if (!observed)
         return false;
+    trace_report(sim, node, observed);
     truth_report(node, observed);
     node->reporting = true;
     node->report_at = sim->now;
     node->report_sequence = observed->sequence;
-    sim_trace(sim, "%s reports %llu.%llu (%s, %zu ports)", node->name,
-              (unsigned long long)observed->incarnation,
-              (unsigned long long)observed->sequence,
-              observed->full ? "full" : "partial", observed->port_count);
     net_send(sim, (struct message){.kind = MESSAGE_REPORT,
                                    .node = node->number,
                                    .life = node->life,
@@ -383,15 +404,15 @@ void node_deliver(struct node *node, struct message *message)
 
 /* ---- hardware -------------------------------------------------------------------------------- */
 
-/* Somebody changes a VF by hand. A free one gets no MAC: nothing could tell
- * that from the MAC that a VF's driver takes. */
+/* Somebody changes a VF by hand. A free one gets no MAC and no spoofchk: nothing
+ * could tell those from what VFs' drivers do themselves. */
 static void drift(struct node *node, size_t pf, uint16_t vf)
 {
     struct sim *sim = node->sim;
     static const enum policy_field fields[] = {
-        POLICY_VLAN, POLICY_MAX_TX_RATE_MBPS, POLICY_SPOOFCHK, POLICY_TRUST,
+        POLICY_VLAN, POLICY_MAX_TX_RATE_MBPS, POLICY_TRUST, POLICY_SPOOFCHK,
         POLICY_MAC};
-    size_t count = node->vfs[pf][vf].owner ? 5 : 4;
+    size_t count = node->vfs[pf][vf].owner ? 5 : 3;
     struct policy by_hand = {
         .vlan = (uint16_t)(1 + below(sim, 4000)),
         .max_tx_rate_mbps = 100 + (uint32_t)below(sim, 400),

@@ -154,11 +154,40 @@ static void owner_changed(struct node *node, size_t pf, uint16_t vf,
                    port_text(&sim->ports[before - 1], was));
 }
 
-/* As free as a VF can be: clean, or as its driver made it. */
-static bool reads_free(const struct node *node, size_t pf, uint16_t vf)
+/* As free as a VF can be: clean, or as its driver made it. Where zero is
+ * refused a fresh local MAC stands for none (DESIGN section 5). */
+static bool reads_free(const struct node *node, size_t pf, uint16_t vf,
+                       const struct policy *now)
 {
-    return sim_host_vf_clean(node->world, pf, vf) ||
-           sim_host_vf_fresh(node->world, pf, vf);
+    struct policy clean = policy_clean();
+    if (sim_host_vf_clean(node->world, pf, vf) ||
+        sim_host_vf_fresh(node->world, pf, vf))
+        return true;
+    clean.set = now->set & ~POLICY_BIT(POLICY_MAC);
+    return !sim_host_vf_external(node->world, pf, vf) &&
+           mac_is_local(&now->mac) && !port_of_mac(node->sim, &now->mac) &&
+           policy_difference(&clean, now) == 0;
+}
+
+static void trace_vf(const struct node *node, size_t pf, uint16_t vf,
+                     const struct vf_was *was, uint32_t owner)
+{
+    char id[UUID_TEXT_SIZE] = "nobody", mac[MAC_TEXT_SIZE];
+    const struct policy *p = &was->policy;
+    if (!node->sim->trace)
+        return;
+    if (owner)
+        port_text(&node->sim->ports[owner - 1], id);
+    sim_trace(node->sim,
+              "%s %s VF %u %s: mac %s vlan %u qos %u rate %u-%u spoofchk %d "
+              "trust %d link %u of %s",
+              node->name, sim_host_pf_key(node->world, pf)->text, vf,
+              !was->readable ? "gone"
+              : was->clean   ? "clean"
+                             : "set",
+              mac_format(&p->mac, mac), p->vlan, p->vlan_qos,
+              p->min_tx_rate_mbps, p->max_tx_rate_mbps, p->spoofchk, p->trust,
+              p->link_state, id);
 }
 
 void truth_vf(struct node *node, size_t pf, uint16_t vf, bool by_agent)
@@ -171,7 +200,7 @@ void truth_vf(struct node *node, size_t pf, uint16_t vf, bool by_agent)
     struct vf_was *was = &truth->was[truth->count++ % VF_HISTORY];
     *was = (struct vf_was){.from = node->sim->now};
     was->readable = sim_host_vf_policy(node->world, pf, vf, &was->policy);
-    was->clean = was->readable && reads_free(node, pf, vf);
+    was->clean = was->readable && reads_free(node, pf, vf, &was->policy);
     uint32_t owner = 0;
     if (sim_host_pf_present(node->world, pf) &&
         !sim_host_vf_own_mac(node->world, pf, vf) && was->readable)
@@ -179,6 +208,7 @@ void truth_vf(struct node *node, size_t pf, uint16_t vf, bool by_agent)
     /* A VF off the bus keeps what is on it. */
     if (!was->readable && sim_host_pf_present(node->world, pf))
         owner = truth->owner;
+    trace_vf(node, pf, vf, was, owner);
     if (owner != truth->owner)
         owner_changed(node, pf, vf, truth->owner, owner, by_agent);
     truth->owner = owner;

@@ -79,8 +79,7 @@ static struct pci_address vf_address(const struct sim_pf *pf, uint16_t index)
     };
 }
 
-static void vf_fill(const struct sim_pf *from, uint16_t index, struct vf *to,
-                    int64_t at)
+static void vf_fill(const struct sim_pf *from, uint16_t index, struct vf *to)
 {
     const struct sim_vf *vf = &from->vfs[index];
     to->index = index;
@@ -92,11 +91,11 @@ static void vf_fill(const struct sim_pf *from, uint16_t index, struct vf *to,
     to->reason = vf->external ? vf->external : "";
     if (!vf->external)
         snprintf(to->netdev, sizeof to->netdev, "%.8sv%u", from->netdev, index);
-    to->observed_at = at;
-    sim_kernel_read(from, index, &to->policy);
 }
 
-static struct pf *pf_read(struct backend *b, const struct sim_pf *from)
+/* 'told': else the driver did not answer when asked for its VFs' policies. */
+static struct pf *pf_read(struct backend *b, const struct sim_pf *from,
+                          bool told)
 {
     const struct sim_model *model = from->model;
     int64_t at = now(b);
@@ -131,9 +130,16 @@ static struct pf *pf_read(struct backend *b, const struct sim_pf *from)
     else
         sim_model_sentinels(model, &pf->capabilities);
     pf->observed_at = at;
-    for (uint16_t i = 0, n = 0; i < from->vf_count; i++)
-        if (from->vfs[i].present)
-            vf_fill(from, i, &pf->vfs[n++], at);
+    for (uint16_t i = 0, n = 0; i < from->vf_count; i++) {
+        if (!from->vfs[i].present)
+            continue;
+        struct vf *vf = &pf->vfs[n++];
+        vf_fill(from, i, vf);
+        if (!told)
+            continue;
+        vf->observed_at = at;
+        sim_kernel_read(from, i, &vf->policy);
+    }
     return pf;
 }
 
@@ -168,12 +174,11 @@ static struct inventory *sim_inventory(struct host_backend *base,
         if (!pf->present)
             continue;
         number = fault(b, SIM_STEP_READ_PF, &pf->key, 0, 0);
+        found[found_count++] = pf_read(b, pf, number == 0);
         if (number) {
             failed[failed_count] = pf;
             why[failed_count++] = number;
-            continue;
         }
-        found[found_count++] = pf_read(b, pf);
     }
     struct inventory *inventory =
         inventory_new(found_count, host->networks, failed_count);
@@ -185,7 +190,9 @@ static struct inventory *sim_inventory(struct host_backend *base,
     for (size_t i = 0; i < found_count; i++)
         inventory->pfs[i] = found[i];
     for (size_t i = 0; i < failed_count; i++) {
-        str_copy(inventory->unreadable[i].what, failed[i]->key.text);
+        snprintf(inventory->unreadable[i].what,
+                 sizeof inventory->unreadable[i].what, "VF policy of %s",
+                 failed[i]->key.text);
         str_copy(inventory->unreadable[i].why, strerror(why[i]));
     }
     return inventory;
@@ -216,7 +223,7 @@ static struct pf *sim_read_pf(struct host_backend *base,
         error_fill_sys(err, number, "read PF %s", key->text);
         return NULL;
     }
-    return pf_read(b, pf);
+    return pf_read(b, pf, true);
 }
 
 /* The PF of a VF that is there, or NULL. */

@@ -102,6 +102,7 @@ bool sim_host_vf_policy(const struct sim_host *host, size_t pf, uint16_t vf,
 bool sim_host_vf_clean(const struct sim_host *host, size_t pf, uint16_t vf);
 /* The MAC was chosen by the VF's driver, not set through the PF. */
 bool sim_host_vf_own_mac(const struct sim_host *host, size_t pf, uint16_t vf);
+bool sim_host_vf_external(const struct sim_host *host, size_t pf, uint16_t vf);
 /* As its driver made it: nobody has written its policy since. */
 bool sim_host_vf_fresh(const struct sim_host *host, size_t pf, uint16_t vf);
 /* A number that changes whenever what the functions above tell may change. */

@@ -289,6 +289,11 @@ bool sim_host_vf_own_mac(const struct sim_host *host, size_t pf, uint16_t vf)
     return host->pfs[pf].vfs[vf].own_mac;
 }
 
+bool sim_host_vf_external(const struct sim_host *host, size_t pf, uint16_t vf)
+{
+    return host->pfs[pf].vfs[vf].external != NULL;
+}
+
 bool sim_host_vf_fresh(const struct sim_host *host, size_t pf, uint16_t vf)
 {
     return host->pfs[pf].vfs[vf].fresh;

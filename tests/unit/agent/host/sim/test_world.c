@@ -168,15 +168,18 @@ START_TEST(busy_is_tried_again_and_then_told)
 }
 END_TEST
 
-START_TEST(a_pf_that_cannot_be_read_is_named)
+START_TEST(vf_policies_that_cannot_be_read_are_named_and_not_guessed)
 {
     fault_step = SIM_STEP_READ_PF;
     fault_number = EIO;
     auto_inventory struct inventory *inventory =
         host->ops->inventory(host, &err);
-    ck_assert_uint_eq(inventory->pf_count, 0);
+    ck_assert_uint_eq(inventory->pf_count, 4);
     ck_assert_uint_eq(inventory->unreadable_count, 4);
-    ck_assert_str_eq(inventory->unreadable[0].what, "0000:3b:00.0");
+    ck_assert_str_eq(inventory->unreadable[0].what,
+                     "VF policy of 0000:3b:00.0");
+    ck_assert_uint_eq(inventory->pfs[0]->vfs[0].policy.set, 0);
+    ck_assert_int_eq(inventory->pfs[0]->vfs[0].observed_at, 0);
 }
 END_TEST
 
@@ -253,7 +256,8 @@ int main(void)
         tc, a_vf_removed_from_the_bus_is_not_listed_but_keeps_its_policy);
     tcase_add_test(tc, a_vf_used_by_others_is_external);
     tcase_add_test(tc, busy_is_tried_again_and_then_told);
-    tcase_add_test(tc, a_pf_that_cannot_be_read_is_named);
+    tcase_add_test(tc,
+                   vf_policies_that_cannot_be_read_are_named_and_not_guessed);
     tcase_add_test(tc, lost_events_and_a_reboot_say_everything);
     tcase_add_test(tc, the_default_fleet_has_every_model_in_each_round);
     tcase_add_test(tc, a_profile_file_is_read_and_its_errors_have_a_place);
