@@ -107,28 +107,35 @@ check_clean() { # HOST INDEX FORMER-MAC
 
 # --- the programs -------------------------------------------------------------------------------------------------------
 scheduler_start() {
-    in_netns "$BIN/sriov-scheduler" --listen "${SERVER#http://}" --data "$RUN/data" --insecure-listen \
+    # Not by in_netns: behind a function $! would be a shell's id, and a kill would miss the scheduler.
+    nsenter --net="/run/netns/$NETNS" -- "$BIN/sriov-scheduler" --listen "${SERVER#http://}" --data "$RUN/data" --insecure-listen \
         >>"$RUN/scheduler.log" 2>&1 </dev/null 9>&- &
     echo $! >"$RUN/scheduler.pid"
     disown
     within 20 "scheduler answers (see $RUN/scheduler.log)" scheduler_ready
 }
-scheduler_ready() { [ "$(in_netns curl -s -m 2 -o /dev/null -w '%{http_code}' "$SERVER/readyz")" = 200 ]; }
-# stop_program PID-FILE SIGNAL: and wait until it is gone.
-scheduler_stop() { # SIGNAL
-    local pid
-    pid=$(<"$RUN/scheduler.pid")
-    kill "-$1" "$pid" 2>/dev/null || true
-    within 20 "scheduler ends" scheduler_ended "$pid"
+# No other's: the one that answers must be the one that was started.
+scheduler_ready() {
+    scheduler_alive || fail "the scheduler ended at once: $(tail -n 5 "$RUN/scheduler.log")"
+    [ "$(in_netns curl -s -m 2 -o /dev/null -w '%{http_code}' "$SERVER/readyz")" = 200 ]
 }
-scheduler_ended() { ! kill -0 "$1" 2>/dev/null; }
+# A killed process still has its id until it is reaped: that is not alive.
+scheduler_alive() { grep -qE '^State:[[:space:]]+[^ZX]' "/proc/$(<"$RUN/scheduler.pid")/status" 2>/dev/null; }
+scheduler_dead() { ! scheduler_alive; }
+scheduler_stop() { # SIGNAL
+    kill "-$1" "$(<"$RUN/scheduler.pid")" 2>/dev/null || true
+    within 20 "scheduler ends" scheduler_dead
+}
 agent_start() { # HOST
     host_ssh "$1" "nohup /usr/local/bin/sriov-agent run --server $SERVER --name $1 --token-file /etc/sriov/token \
         --state-dir /var/lib/sriov-agent >>/var/log/sriov-agent.log 2>&1 </dev/null & echo \$! >/run/sriov-agent.pid" </dev/null
 }
+agent_alive() { # HOST
+    host_ssh "$1" "grep -qE '^State:[[:space:]]+[^ZX]' /proc/\$(cat /run/sriov-agent.pid)/status" </dev/null 2>/dev/null
+}
 agent_stop() { # HOST SIGNAL
-    host_ssh "$1" "pid=\$(cat /run/sriov-agent.pid); kill -$2 \$pid; for _ in \$(seq 200); do
-        [ -d /proc/\$pid ] || exit 0; sleep 0.05; done; echo 'agent does not end'; exit 1" </dev/null
+    host_ssh "$1" "pid=\$(cat /run/sriov-agent.pid); kill -$2 \$pid 2>/dev/null; for _ in \$(seq 2000); do
+        grep -qE '^State:[[:space:]]+[^ZX]' /proc/\$pid/status 2>/dev/null || exit 0; sleep 0.01; done; echo 'agent does not end'; exit 1" </dev/null
 }
 
 # claims_agree HOST: what the scheduler claims, what the agent holds and what the kernel has are the same VFs. Prints the difference.
