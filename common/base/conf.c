@@ -108,6 +108,18 @@ static int refuse(struct reading *reading, const char *what, const char *name)
                            reading->path, reading->line, what, name);
 }
 
+/* inih goes on after a line that it can't read and tells of it at the end only;
+ * the first error of a file is the one that people look for. */
+static bool is_readable(const char *line)
+{
+    if (line[0] == '[')
+        return strchr(line, ']') != NULL;
+    return strchr("\r\n;#", line[0]) || strpbrk(line, "=:");
+}
+
+static const char unreadable[] =
+    "%s:%d: neither '[section]', 'name = value' nor a comment";
+
 /* inih's reader. It counts the lines, because the library of Debian does not
  * tell them, refuses lines longer than inih's buffer instead of having them cut
  * in two, and drops leading blanks, which inih would take for a continuation of
@@ -134,6 +146,12 @@ static char *read_line(char *text, int size, void *stream)
     const char *start = line;
     while (isblank((unsigned char)*start))
         start++;
+    if (!is_readable(start)) {
+        reading->failed = true;
+        error_fill(reading->err, ERROR_INVALID, 0, "", unreadable,
+                   reading->path, reading->line);
+        return NULL;
+    }
     str_copy_bounded(text, (size_t)size, start);
     return text;
 }
@@ -164,7 +182,9 @@ static int take_setting(void *user, const char *section, const char *name,
         error_prefix(reading->err, "%s:%d", reading->path, reading->line);
         return 0;
     }
-    if (section_known)
+    if (!section[0])
+        refuse(reading, "before any [section]:", name);
+    else if (section_known)
         refuse(reading, "unknown setting", name);
     else
         refuse(reading, "unknown section", section);
@@ -194,10 +214,7 @@ int conf_read_file(const struct conf_item *items, size_t count, void *target,
     if (io)
         return error_set_sys(err, io, "read the settings '%s'", path);
     if (bad_line)
-        return error_set(err, ERROR_INVALID,
-                         "%s:%d: neither '[section]', 'name = value' nor a "
-                         "comment",
-                         path, bad_line);
+        return error_set(err, ERROR_INVALID, unreadable, path, bad_line);
     return 0;
 }
 
