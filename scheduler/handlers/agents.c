@@ -178,7 +178,7 @@ static void answer_report(struct job *job, struct snapshot *snapshot,
             wire_set(extra, "known_incarnation",
                      wire_number(view->report->incarnation));
         }
-        http_answer_error(request, err, extra);
+        api_problem(request, err, extra);
     } else {
         json_t *body = json_object();
         wire_set(body, "sequence", wire_number(report->observed->sequence));

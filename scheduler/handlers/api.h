@@ -53,6 +53,10 @@ int api_host_name(struct api *api, const struct http_request *request,
 
 /* ---- answering -------------------------------------------------------------------- */
 
+/* A problem document; where 'err' has no remedy, the usual one of its code.
+ * 'extra' (taken, may be NULL) is merged in. */
+void api_problem(struct http_request *request, const struct error *err,
+                 json_t *extra);
 void api_error(struct http_request *request, const struct error *err);
 /* A body with ETag "GENERATION" and, if not NULL, Location. */
 void api_answer(struct http_request *request, int status, json_t *body,

@@ -50,9 +50,50 @@ void api_submit(struct api *api, struct http_request *request,
 
 /* ---- reading requests ----------------------------------------------------------- */
 
+/* What to do where the error does not say it more exactly. */
+static const char *usual_remedy(enum error_code code)
+{
+    static const struct {
+        enum error_code code;
+        const char *remedy;
+    } usual[] = {
+        {ERROR_INVALID, "correct the named field; GET /openapi.yaml tells "
+                        "what it takes"},
+        {ERROR_UNKNOWN_FIELD, "leave the field out; GET /openapi.yaml lists "
+                              "what there is"},
+        {ERROR_MALFORMED_JSON, "send one JSON object in UTF-8"},
+        {ERROR_NOT_FOUND, "look at the list of what there is"},
+        {ERROR_CONFLICT, "look at what is there, then ask again"},
+        {ERROR_CONCURRENT_UPDATE, "read it again, then send the change with "
+                                  "the new ETag or generation"},
+        {ERROR_DUPLICATE_NAME, "choose another name"},
+        {ERROR_MAC_IN_USE, "leave the MAC out to get a fresh one"},
+        {ERROR_IN_USE, "end its use first"},
+        {ERROR_NO_VALID_HOST, "see the reasons: ask for less, or make a host "
+                              "fit"},
+        {ERROR_WRONG_HOST, "enrol each machine under its own name"},
+        {ERROR_STALE_REPORT, "send a report with a higher sequence"},
+        {ERROR_NEED_FULL, "send the whole report (full: true)"},
+        {ERROR_FORBIDDEN, "use a token of the needed role"},
+    };
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        if (usual[i].code == code)
+            return usual[i].remedy;
+    return "";
+}
+
+void api_problem(struct http_request *request, const struct error *err,
+                 json_t *extra)
+{
+    struct error full = *err;
+    if (!*full.remedy)
+        error_remedy(&full, "%s", usual_remedy(full.code));
+    http_answer_error(request, &full, extra);
+}
+
 void api_error(struct http_request *request, const struct error *err)
 {
-    http_answer_error(request, err, NULL);
+    api_problem(request, err, NULL);
 }
 
 const json_t *api_body(struct http_request *request)

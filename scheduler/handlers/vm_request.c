@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The body of POST /v1/vms into a struct vm_request: see vm_request.h. Whether
- * it can be placed is the core's business; here only what any scheduler would
- * refuse. */
+ * it can be placed, and whether its ports agree with each other, is the core's
+ * business; here only what can be said member by member. */
 #include "scheduler/handlers/vm_request.h"
 
 #include "api/wire/value.h"
@@ -31,31 +31,11 @@ static int check_mac(const struct mac *mac, const char *path,
     const char *why = mac_refused(mac);
     if (!why)
         return 0;
-    error_fill(err, ERROR_INVALID, 0, wire_path(field, path, member),
+    error_fill(err, ERROR_INVALID, 0, wire_path(field, path, "mac"),
                "'%s' can't be a port's MAC: %s", mac_format(mac, text), why);
     error_remedy(err, "give a unicast address such as 52:54:00:12:34:56, or "
                       "leave it out to get one");
     return -1;
-}
-
-/* A port's MAC stands in 'mac' or in 'policy.mac'; in both only if equal. */
-static int join_mac(struct port_request *port, const char *path,
-                    struct error *err)
-{
-    char field[WIRE_PATH_SIZE];
-    bool in_policy = policy_has(&port->policy, POLICY_MAC);
-    if (port->has_mac && in_policy &&
-        mac_compare(&port->mac, &port->policy.mac) != 0) {
-        error_fill(err, ERROR_INVALID, 0, wire_path(field, path, "policy.mac"),
-                   "the port's mac and its policy.mac differ");
-        error_remedy(err, "give the MAC once");
-        return -1;
-    }
-    if (in_policy && !port->has_mac) {
-        port->mac = port->policy.mac;
-        port->has_mac = true;
-    }
-    return port->has_mac ? check_mac(&port->mac, path, "mac", err) : 0;
 }
 
 static int read_port(const json_t *value, size_t index,
@@ -91,39 +71,7 @@ static int read_port(const json_t *value, size_t index,
                           &port->require_vendor_id, &port->require_device_id,
                           &port->require_capabilities, err) < 0)
         return -1;
-    return join_mac(port, path, err);
-}
-
-/* Within one request: port names and, per physical network, MACs differ. */
-static int check_twins(const struct vm_request *request, struct error *err)
-{
-    char path[WIRE_PATH_SIZE], field[WIRE_PATH_SIZE], text[MAC_TEXT_SIZE];
-    for (size_t i = 0; i < request->port_count; i++) {
-        wire_path_at(path, "", "ports", i);
-        const struct port_request *a = &request->ports[i];
-        for (size_t j = 0; j < i; j++) {
-            const struct port_request *b = &request->ports[j];
-            if (*a->name && strcmp(a->name, b->name) == 0) {
-                error_fill(err, ERROR_INVALID, 0,
-                           wire_path(field, path, "name"),
-                           "two ports are named '%s'", a->name);
-                error_remedy(err, "name each port of the VM differently");
-                return -1;
-            }
-            if (a->has_mac && b->has_mac &&
-                mac_compare(&a->mac, &b->mac) == 0 &&
-                strcmp(a->physical_network, b->physical_network) == 0) {
-                error_fill(err, ERROR_MAC_IN_USE, 0,
-                           wire_path(field, path, "mac"),
-                           "ports %zu and %zu have the MAC '%s' on one "
-                           "physical network",
-                           j, i, mac_format(&a->mac, text));
-                error_remedy(err, "give each port its own MAC");
-                return -1;
-            }
-        }
-    }
-    return 0;
+    return port->has_mac ? check_mac(&port->mac, path, err) : 0;
 }
 
 static int read_placement(const json_t *placement, struct vm_request *out,
@@ -166,5 +114,5 @@ int vm_request_read(const json_t *body, struct vm_request *out,
     for (size_t i = 0; i < out->port_count; i++)
         if (read_port(json_array_get(ports, i), i, &out->ports[i], err) < 0)
             return -1;
-    return check_twins(out, err);
+    return 0;
 }

@@ -149,7 +149,7 @@ static void answer_creation(struct job *job, struct snapshot *snapshot,
             extra = json_object();
             wire_set(extra, "reasons", reasons_list(&creation->reasons));
         }
-        http_answer_error(request, err, extra);
+        api_problem(request, err, extra);
     } else {
         bool dry = job->dry_run;
         /* A repeated request gets the VM as it is now. */
