@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define INTERNED_MAX 127
+#define INTERNED_MAX 255
 
 const char *wire_path(char out[WIRE_PATH_SIZE], const char *path,
                       const char *name)
@@ -156,10 +156,18 @@ bool wire_take_on_off(struct json_reader *reader, const char *name, bool *out)
 bool wire_take_interned(struct json_reader *reader, const char *name,
                         const char **out)
 {
-    char text[INTERNED_MAX + 1];
-    if (!json_take_copy(reader, name, false, text, sizeof text))
+    const char *text;
+    char cut[INTERNED_MAX + 1];
+    if (!json_take_text(reader, name, false, &text))
         return false;
-    *out = str_intern(text);
+    if (!str_copy(cut, text)) {
+        /* Not within a character: back to the start of the one cut. */
+        size_t end = INTERNED_MAX;
+        while (end && ((unsigned char)text[end] & 0xc0) == 0x80)
+            end--;
+        cut[end] = '\0';
+    }
+    *out = str_intern(cut);
     return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small values of the wire, for api/wire only: writing text and numbers that
- * may be unset, taking typed members, and the readers that one noun lends to
- * another. All wire_take_* follow json_take_*: false and 'out' untouched if the
+/* Small values of the wire, for api/wire and for handlers that add members to
+ * its objects: writing text and numbers that may be unset, taking typed
+ * members, and the readers that one noun lends to another. All wire_take_* follow json_take_*: false and 'out' untouched if the
  * member is absent or null or on failure (reader->failed). */
 #pragma once
 
@@ -49,7 +49,8 @@ bool wire_take_revision(struct json_reader *reader, const char *name,
                         bool required, struct revision *out);
 /* "on" or "off", as ip-link writes them. */
 bool wire_take_on_off(struct json_reader *reader, const char *name, bool *out);
-/* An interned text of at most 127 bytes. */
+/* An interned text. These are for people (names of models, reasons), so a long
+ * one does not make a report useless: it is cut after 255 bytes. */
 bool wire_take_interned(struct json_reader *reader, const char *name,
                         const char **out);
 /* One of 'names' (NULL entries match nothing): its index. */
