@@ -128,6 +128,20 @@ static size_t receive(char *bytes, size_t size, size_t count, void *context)
     return length;
 }
 
+/* libcurl 7.88 reports success when the connection ends inside of the headers;
+ * the empty line tells that they are all there. */
+static size_t receive_header(char *line, size_t size, size_t count,
+                             void *context)
+{
+    struct transfer *transfer = context;
+    size_t length = size * count;
+    if (length > 5 && memcmp(line, "HTTP/", 5) == 0)
+        transfer->head_whole = false; /* "100 Continue" came before */
+    else if (length && (line[0] == '\r' || line[0] == '\n'))
+        transfer->head_whole = true;
+    return length;
+}
+
 static void set_method(struct transfer *transfer, const char *method)
 {
     CURL *easy = transfer->easy;
@@ -162,6 +176,8 @@ static void set_options(struct transfer *transfer,
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->detail);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, receive_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, config->user_agent);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, transfer->timeout_ms);
@@ -319,6 +335,8 @@ int transfer_result(struct transfer *transfer, CURLcode code,
             *err = transfer->early;
         return -1;
     }
+    if (code == CURLE_OK && !transfer->head_whole)
+        code = CURLE_PARTIAL_FILE;
     if (code != CURLE_OK)
         return read_failure(transfer, code, err);
     fill_answer(transfer, answer);

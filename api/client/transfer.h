@@ -32,7 +32,7 @@ struct transfer {
     const char *server; /* borrowed from the configuration */
     long timeout_ms;
     struct str received;
-    bool too_large;
+    bool too_large, head_whole;
     char detail[CURL_ERROR_SIZE];
     struct error early;
     transfer_done *done;
