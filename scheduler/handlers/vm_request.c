@@ -24,8 +24,7 @@ static void check_name(struct json_reader *reader, const char *field,
                               "digits, '.', '_' and '-'");
 }
 
-static int check_mac(const struct mac *mac, const char *path,
-                     const char *member, struct error *err)
+static int check_mac(const struct mac *mac, const char *path, struct error *err)
 {
     char text[MAC_TEXT_SIZE], field[WIRE_PATH_SIZE];
     const char *why = mac_refused(mac);
