@@ -22,12 +22,21 @@ static bool mac_is_clean(const struct entry *entry, const struct mac *mac)
            mac_compare(mac, &entry->m.baseline.mac) == 0;
 }
 
+/* A field that the device refuses to set may stay as it was before we took the
+ * VF, never as we left it. */
+static uint32_t excused(const struct entry *entry,
+                        const struct policy *readback)
+{
+    const struct policy *before = &entry->m.baseline;
+    return entry->skip & before->set & ~policy_difference(before, readback);
+}
+
 uint32_t clean_difference(const struct entry *entry,
                           const struct policy *readback)
 {
     struct policy clean = policy_clean();
     uint32_t bits = policy_difference(&clean, readback) & readback->set &
-                    ~entry->skip & ~POLICY_BIT(POLICY_MAC);
+                    ~excused(entry, readback) & ~POLICY_BIT(POLICY_MAC);
     if (policy_has(readback, POLICY_MAC) &&
         !mac_is_clean(entry, &readback->mac))
         bits |= POLICY_BIT(POLICY_MAC);
@@ -123,7 +132,8 @@ static void write_failed(struct reconcile *r, struct entry *entry, int64_t now,
                          const struct error *err)
 {
     enum policy_field field = policy_field_parse(err->field);
-    if (err->code == ERROR_UNSUPPORTED && field < POLICY_FIELD_MAX) {
+    if (err->code == ERROR_UNSUPPORTED && field < POLICY_FIELD_MAX &&
+        !(entry->skip & POLICY_BIT(field))) {
         entry->skip |= POLICY_BIT(field);
         entry->step = STEP_READ;
         return;

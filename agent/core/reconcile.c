@@ -64,7 +64,7 @@ static void take_readbacks(struct reconcile *r, const struct pf *pf)
     for (size_t i = 0; i < pf->vf_count; i++) {
         const struct vf *vf = &pf->vfs[i];
         struct entry *entry = entry_at(r, &pf->key, vf->index);
-        if (!entry)
+        if (!entry || vf->observed_at == 0)
             continue;
         entry->has_readback = true;
         entry->readback = vf->policy;

@@ -164,6 +164,8 @@ bool rules_allow(const struct reconcile *r, enum purpose purpose,
 const char *vf_dirt(const struct vf *vf)
 {
     struct policy clean = policy_clean();
+    if (vf->observed_at == 0)
+        return "its policy could not be read";
     clean.set &= ~(POLICY_BIT(POLICY_MAC) | POLICY_BIT(POLICY_SPOOFCHK));
     uint32_t bits =
         policy_difference(&clean, &vf->policy) & vf->policy.set & clean.set;
