@@ -29,8 +29,10 @@ static bool dies_here(struct node *node)
 static int fault_hook(void *context, enum sim_step step,
                       const struct pf_key *pf, uint16_t vf, uint32_t fields)
 {
-    static const int numbers[] = {EBUSY,  EAGAIN, EBUSY,     EIO,
-                                  EINVAL, ENODEV, EOPNOTSUPP};
+    /* ENODEV comes last: a reading that gets it finds the device gone, and
+     * then an event says so; a single write may just meet a driver's reset. */
+    static const int numbers[] = {EBUSY,  EAGAIN,     EBUSY, EIO,
+                                  EINVAL, EOPNOTSUPP, ENODEV};
     struct node *node = context;
     struct sim *sim = node->sim;
     (void)fields;
@@ -45,7 +47,9 @@ static int fault_hook(void *context, enum sim_step step,
     if (!chance(sim, 40))
         return 0;
     sim->fault = FAULT_NETLINK;
-    return numbers[below(sim, sizeof numbers / sizeof *numbers)];
+    size_t count = sizeof numbers / sizeof *numbers;
+    bool reads_pf = step == SIM_STEP_READ_PF || step == SIM_STEP_INVENTORY;
+    return numbers[below(sim, reads_pf ? count - 1 : count)];
 }
 
 static int64_t now_hook(void *context)
