@@ -30,6 +30,7 @@ struct events {
     const struct sysfs *sysfs;
     int poll_fd, uevent_fd, route_fd;
     struct owners owners;
+    struct seen_links links;
     unsigned char buffer[64 << 10];
 };
 
@@ -37,8 +38,7 @@ static int open_socket(int protocol, uint32_t groups, struct error *err)
 {
     auto_close int fd =
         socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
-    struct sockaddr_nl address = {.nl_family = AF_NETLINK,
-                                  .nl_groups = groups};
+    struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
         return error_set_sys(err, errno, "listen to kernel events");
     int size = RECEIVE_BUFFER;
@@ -69,11 +69,11 @@ struct events *events_open(const struct sysfs *sysfs, struct error *err)
     /* Group 1 of uevents is the kernel's, 2 is udev's. */
     events->uevent_fd = open_socket(NETLINK_KOBJECT_UEVENT, 1, err);
     if (events->uevent_fd >= 0)
-        events->route_fd = open_socket(
-            NETLINK_ROUTE,
-            RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE |
-                RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
-            err);
+        events->route_fd =
+            open_socket(NETLINK_ROUTE,
+                        RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE |
+                            RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
+                        err);
     if (events->route_fd < 0 || watch(events, events->uevent_fd, err) < 0 ||
         watch(events, events->route_fd, err) < 0) {
         events_close(events);
@@ -90,6 +90,7 @@ void events_close(struct events *events)
     mem_close_p(&events->route_fd);
     mem_close_p(&events->poll_fd);
     owners_done(&events->owners);
+    seen_links_done(&events->links);
     free(events);
 }
 
@@ -155,8 +156,7 @@ void events_take_uevent(struct events *events, const char *text, size_t length,
     bool net = strcmp(subsystem, "net") == 0;
     bool gone = str_starts(text, "remove@") || str_starts(text, "unbind@");
     if (!net && strcmp(subsystem, "pci") != 0 &&
-        strcmp(subsystem, "netdevsim") != 0 &&
-        strcmp(subsystem, "virtio") != 0)
+        strcmp(subsystem, "netdevsim") != 0 && strcmp(subsystem, "virtio") != 0)
         return;
     struct device device;
     if (device_of_path(at + 1, &device))
@@ -165,6 +165,26 @@ void events_take_uevent(struct events *events, const char *text, size_t length,
      * and go with every VM and matter to none of them. */
     if (net && !str_starts(find_value(text, length, "INTERFACE="), "vnet"))
         out->host_facts = true;
+}
+
+/* Does this notice tell anything of bridges, bonds and routes? (Routes of a
+ * device that goes down vanish without a notice of their own.) */
+static bool link_matters(struct events *events, struct nlmsghdr *header,
+                         struct nlattr **tb, const char *name)
+{
+    const struct ifinfomsg *info = nlmsg_data(header);
+    if (header->nlmsg_type == RTM_DELLINK) {
+        seen_links_forget(&events->links, info->ifi_index);
+        return true;
+    }
+    struct seen_link now = {.index = info->ifi_index,
+                            .up = (info->ifi_flags & IFF_UP) != 0};
+    str_copy(now.name, name);
+    if (tb[IFLA_MASTER] && nla_len(tb[IFLA_MASTER]) >= 4)
+        now.master = (int)nla_get_u32(tb[IFLA_MASTER]);
+    if (tb[IFLA_MTU] && nla_len(tb[IFLA_MTU]) >= 4)
+        now.mtu = nla_get_u32(tb[IFLA_MTU]);
+    return seen_links_changed(&events->links, &now);
 }
 
 static void take_link(struct events *events, struct nlmsghdr *header,
@@ -176,8 +196,7 @@ static void take_link(struct events *events, struct nlmsghdr *header,
     /* A tap's state: the most frequent notice on a host full of VMs. */
     struct nlattr *kind =
         tb[IFLA_LINKINFO] ? nla_find(nla_data(tb[IFLA_LINKINFO]),
-                                     nla_len(tb[IFLA_LINKINFO]),
-                                     IFLA_INFO_KIND)
+                                     nla_len(tb[IFLA_LINKINFO]), IFLA_INFO_KIND)
                           : NULL;
     if (kind && nla_strcmp(kind, "tun") == 0)
         return;
@@ -188,7 +207,8 @@ static void take_link(struct events *events, struct nlmsghdr *header,
     if (header->nlmsg_type == RTM_NEWLINK && sysfs_is_netdev_name(name) &&
         device_of_netdev(events->sysfs, name, &device))
         take_device(events, &device, false, out);
-    out->host_facts = true;
+    if (link_matters(events, header, tb, name))
+        out->host_facts = true;
 }
 
 /* Only ways out of the host tell about management; hosts that route for
@@ -213,7 +233,8 @@ static void take_address(struct events *events, struct nlmsghdr *header,
     const struct ifaddrmsg *address = nlmsg_data(header);
     char name[NETDEV_NAME_SIZE];
     struct device device;
-    if (if_indextoname(address->ifa_index, name) && sysfs_is_netdev_name(name) &&
+    if (if_indextoname(address->ifa_index, name) &&
+        sysfs_is_netdev_name(name) &&
         device_of_netdev(events->sysfs, name, &device))
         take_device(events, &device, false, out);
 }

@@ -67,8 +67,7 @@ static bool take_switch(struct nlattr *attr, bool *on)
 {
     struct ifla_vf_spoofchk setting; /* ifla_vf_trust looks the same */
     _Static_assert(sizeof setting == sizeof(struct ifla_vf_trust), "same");
-    if (!take(attr, &setting, sizeof setting) ||
-        setting.setting == UINT32_MAX)
+    if (!take(attr, &setting, sizeof setting) || setting.setting == UINT32_MAX)
         return false;
     *on = setting.setting != 0;
     return true;
@@ -179,8 +178,7 @@ int link_read_vfs(struct nl_port *port, const char *netdev,
 {
     auto_nl_msg struct nl_msg *msg = request_link(netdev);
     /* Without statistics: they would make 330 VFs only about 150. */
-    nla_put_u32(msg, IFLA_EXT_MASK,
-                RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS);
+    nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS);
     char what[64];
     snprintf(what, sizeof what, "read the VFs of '%s'", netdev);
     auto_link_vfs struct link_vfs found = {0};
@@ -200,8 +198,8 @@ static void on_kind(void *context, const struct nlmsghdr *answer)
 {
     struct kind *kind = context;
     struct nlmsghdr *header = (struct nlmsghdr *)(uintptr_t)answer;
-    struct nlattr *info = nlmsg_find_attr(header, sizeof(struct ifinfomsg),
-                                          IFLA_LINKINFO);
+    struct nlattr *info =
+        nlmsg_find_attr(header, sizeof(struct ifinfomsg), IFLA_LINKINFO);
     struct nlattr *name =
         info ? nla_find(nla_data(info), nla_len(info), IFLA_INFO_KIND) : NULL;
     if (name)

@@ -13,8 +13,8 @@
 /* The VFs of one PF as the kernel tells them. */
 struct link_vfs {
     uint32_t count; /* IFLA_NUM_VF */
-    bool reported; /* the driver tells policy at all (ndo_get_vf_config) */
-    size_t size; /* of 'policies'; those that were not told have set = 0 */
+    bool reported;  /* the driver tells policy at all (ndo_get_vf_config) */
+    size_t size;    /* of 'policies'; those that were not told have set = 0 */
     struct policy *policies; /* by VF index */
 };
 void link_vfs_done(struct link_vfs *vfs);

@@ -85,8 +85,7 @@ static struct inventory *linux_inventory(struct host_backend *backend,
     if (pf_count)
         memcpy(inventory->pfs, pfs, pf_count * sizeof *pfs);
     if (network_count)
-        memcpy(inventory->networks, networks,
-               network_count * sizeof *networks);
+        memcpy(inventory->networks, networks, network_count * sizeof *networks);
     if (notes->count)
         memcpy(inventory->unreadable, notes->items,
                notes->count * sizeof *notes->items);
@@ -120,8 +119,8 @@ static int linux_event_fd(struct host_backend *backend)
     return host->events ? events_fd(host->events) : -1;
 }
 
-static int linux_changes(struct host_backend *backend,
-                         struct host_changes *out, struct error *err)
+static int linux_changes(struct host_backend *backend, struct host_changes *out,
+                         struct error *err)
 {
     struct linux_host *host = linux_of(backend);
     if (!host->events) {

@@ -10,11 +10,11 @@
 struct linux_host {
     struct host_backend backend; /* first: the ops get its address */
     struct sysfs sysfs;
-    struct nl_port *route; /* NULL for a copied tree */
+    struct nl_port *route;   /* NULL for a copied tree */
     struct devlink *devlink; /* NULL: not there */
     struct pci_ids *ids;
     struct management management; /* of the last whole reading */
-    struct events *events; /* NULL for a copied tree */
+    struct events *events;        /* NULL for a copied tree */
 };
 
 /* vf_write.c */

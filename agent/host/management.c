@@ -70,9 +70,9 @@ static void on_hardware(void *context, const char *netdev,
     int length = snprintf(item->reason, sizeof item->reason, "%s via %s", route,
                           finder->via);
     if (strcmp(netdev, finder->via) != 0)
-        length += snprintf(item->reason + length,
-                           sizeof item->reason - (size_t)length, " over %s",
-                           netdev);
+        length +=
+            snprintf(item->reason + length,
+                     sizeof item->reason - (size_t)length, " over %s", netdev);
     if (is_vf && (size_t)length < sizeof item->reason)
         snprintf(item->reason + length, sizeof item->reason - (size_t)length,
                  " (its VF)");
@@ -90,8 +90,7 @@ static void walk_openvswitch(struct finder *finder, const char *netdev)
     if (sysfs_exists(finder->sysfs, tun.text) ||
         sysfs_read_number(finder->sysfs, type.text, 0, UINT16_MAX, &number,
                           NULL) < 0 ||
-        number != 1 ||
-        !sysfs_exists(finder->sysfs, "sys/class/net/ovs-system"))
+        number != 1 || !sysfs_exists(finder->sysfs, "sys/class/net/ovs-system"))
         return;
     topology_walk(finder->sysfs, "ovs-system", on_hardware, finder);
 }

@@ -171,8 +171,8 @@ int nl_talk(struct nl_port *port, struct nl_msg *msg, nl_answer_fn *answer,
     for (;;) {
         ssize_t length = receive(port);
         if (length < 0)
-            return error_set_sys(err, errno == EAGAIN ? ETIMEDOUT : errno,
-                                 "%s", what);
+            return error_set_sys(err, errno == EAGAIN ? ETIMEDOUT : errno, "%s",
+                                 what);
         const struct nlmsghdr *header = (const void *)port->buffer;
         int left = (int)length;
         for (; nlmsg_ok(header, left);

@@ -11,7 +11,7 @@
 struct notes {
     struct unreadable items[HOST_UNREADABLE_MAX];
     size_t count; /* used places of 'items' */
-    size_t lost; /* notes that found no place */
+    size_t lost;  /* notes that found no place */
 };
 
 /* 'notes' may be NULL: nobody asks. The same 'what' is noted once. Bytes that
@@ -19,4 +19,5 @@ struct notes {
 void notes_say(struct notes *notes, const char *what, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The message of 'err' as the reason. */
-void notes_error(struct notes *notes, const char *what, const struct error *err);
+void notes_error(struct notes *notes, const char *what,
+                 const struct error *err);

@@ -60,3 +60,42 @@ void owners_done(struct owners *owners)
     free(owners->items);
     *owners = (struct owners){0};
 }
+
+static struct seen_link *find_link(struct seen_links *links, int index)
+{
+    for (size_t i = 0; i < links->count; i++)
+        if (links->items[i].index == index)
+            return &links->items[i];
+    return NULL;
+}
+
+bool seen_links_changed(struct seen_links *links, const struct seen_link *now)
+{
+    struct seen_link *before = find_link(links, now->index);
+    if (before) {
+        bool same = before->master == now->master && before->mtu == now->mtu &&
+                    before->up == now->up &&
+                    strcmp(before->name, now->name) == 0;
+        *before = *now;
+        return !same;
+    }
+    if (links->count < SEEN_LINKS_MAX) {
+        mem_grow(&links->items, &links->capacity, links->count,
+                 sizeof *links->items);
+        links->items[links->count++] = *now;
+    }
+    return true;
+}
+
+void seen_links_forget(struct seen_links *links, int index)
+{
+    struct seen_link *link = find_link(links, index);
+    if (link)
+        *link = links->items[--links->count];
+}
+
+void seen_links_done(struct seen_links *links)
+{
+    free(links->items);
+    *links = (struct seen_links){0};
+}

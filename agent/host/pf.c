@@ -67,10 +67,10 @@ int pf_find_all(const struct scan *scan, struct pf_key *out, size_t *count,
 {
     *count = 0;
     struct error pci_error = {0};
-    int pci = add_from(scan, "sys/bus/pci/devices", true, out, count,
-                       &pci_error);
-    int simulated = add_from(scan, "sys/bus/netdevsim/devices", false, out,
-                             count, NULL);
+    int pci =
+        add_from(scan, "sys/bus/pci/devices", true, out, count, &pci_error);
+    int simulated =
+        add_from(scan, "sys/bus/netdevsim/devices", false, out, count, NULL);
     if (*count)
         qsort(out, *count, sizeof *out, compare_keys);
     if (pci < 0) {
@@ -165,8 +165,8 @@ static uint16_t read_total_vfs(const struct scan *scan, const char *folder,
     if (pf->has_address)
         return (uint16_t)must_number(scan, folder, "sriov_totalvfs", 0,
                                      UINT16_MAX, 0);
-    struct sysfs_path path = sysfs_path("sys/kernel/debug/netdevsim/%s/max_vfs",
-                                        pf->key.text);
+    struct sysfs_path path =
+        sysfs_path("sys/kernel/debug/netdevsim/%s/max_vfs", pf->key.text);
     int64_t number = pf->num_vfs;
     struct error err = {0};
     if (sysfs_read_number(scan->sysfs, path.text, 0, UINT16_MAX, &number,
@@ -175,16 +175,14 @@ static uint16_t read_total_vfs(const struct scan *scan, const char *folder,
     return (uint16_t)number;
 }
 
-static void read_ids(const struct scan *scan, const char *folder,
-                     struct pf *pf)
+static void read_ids(const struct scan *scan, const char *folder, struct pf *pf)
 {
     pf->vendor_id =
         (uint16_t)must_number(scan, folder, "vendor", 0, UINT16_MAX, 0);
     pf->device_id =
         (uint16_t)must_number(scan, folder, "device", 0, UINT16_MAX, 0);
-    if (pf->vendor_id &&
-        !pci_ids_find(scan->ids, pf->vendor_id, pf->device_id,
-                      &pf->vendor_name, &pf->device_name))
+    if (pf->vendor_id && !pci_ids_find(scan->ids, pf->vendor_id, pf->device_id,
+                                       &pf->vendor_name, &pf->device_name))
         notes_say(scan->notes, "pci.ids", "no such file on this system");
     pf->numa_node =
         (int32_t)may_number(scan, folder, "numa_node", -1, INT32_MAX, -1);
@@ -201,8 +199,7 @@ static void read_firmware(const struct scan *scan, const struct pf *known,
     char what[64];
     if (!pf->netdev[0])
         return;
-    if (known && known->firmware[0] &&
-        strcmp(known->driver, pf->driver) == 0 &&
+    if (known && known->firmware[0] && strcmp(known->driver, pf->driver) == 0 &&
         strcmp(known->netdev, pf->netdev) == 0) {
         pf->firmware = known->firmware;
         return;

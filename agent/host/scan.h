@@ -11,10 +11,10 @@
 
 struct scan {
     const struct sysfs *sysfs;
-    struct nl_port *route; /* rtnetlink; NULL for a copied tree */
+    struct nl_port *route;   /* rtnetlink; NULL for a copied tree */
     struct devlink *devlink; /* NULL for a copied tree or without it */
     struct pci_ids *ids;
-    struct notes *notes; /* NULL: nobody asks */
+    struct notes *notes;                 /* NULL: nobody asks */
     const struct management *management; /* which PFs carry host traffic */
 };
 

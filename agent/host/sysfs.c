@@ -135,7 +135,8 @@ int sysfs_read(const struct sysfs *sysfs, const char *path, char *out,
     while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == ' '))
         text[--length] = '\0';
     if ((size_t)length >= size || strlen(text) != (size_t)length)
-        return error_set(err, ERROR_CORRUPT, "'/%s' holds no usable text", path);
+        return error_set(err, ERROR_CORRUPT, "'/%s' holds no usable text",
+                         path);
     memcpy(out, text, (size_t)length + 1);
     return 0;
 }
@@ -161,8 +162,10 @@ int sysfs_read_number(const struct sysfs *sysfs, const char *path, int64_t min,
     bool negative = text[0] == '-';
     bool hex = str_starts(text, "0x");
     uint64_t value = 0;
-    if (!str_to_u64(text + (negative ? 1 : hex ? 2 : 0), hex ? 16 : 10,
-                    INT64_MAX, &value))
+    if (!str_to_u64(text + (negative ? 1
+                            : hex    ? 2
+                                     : 0),
+                    hex ? 16 : 10, INT64_MAX, &value))
         return error_set(err, ERROR_CORRUPT, "'/%s' holds no number", path);
     int64_t number = negative ? -(int64_t)value : (int64_t)value;
     if (number < min || number > max)

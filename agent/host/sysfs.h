@@ -22,7 +22,7 @@
 #define SYSFS_NAMES_MAX 8192
 
 struct sysfs {
-    int root; /* descriptor of the root folder, O_PATH */
+    int root;  /* descriptor of the root folder, O_PATH */
     bool live; /* the running kernel's own: may be written */
 };
 

@@ -13,15 +13,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* True if the device has an IP address. Of a copied tree only IPv6 ones can be
- * seen; an address needs an "up" device to be of use, and that is seen. */
+/* True if the device has an IP address, or if that can't be found out. Of a
+ * copied tree only IPv6 ones can be seen; an address needs an "up" device to be
+ * of use, and that is seen. */
 static bool has_address(const struct scan *scan, const char *netdev)
 {
     bool found = false;
     if (scan->route) {
         struct ifaddrs *all = NULL;
         if (getifaddrs(&all) < 0)
-            return false;
+            return true;
         for (struct ifaddrs *a = all; a && !found; a = a->ifa_next)
             found = a->ifa_addr && strcmp(a->ifa_name, netdev) == 0 &&
                     (a->ifa_addr->sa_family == AF_INET ||
@@ -29,8 +30,8 @@ static bool has_address(const struct scan *scan, const char *netdev)
         freeifaddrs(all);
         return found;
     }
-    auto_free char *text = sysfs_read_all(scan->sysfs, "proc/net/if_inet6",
-                                          1u << 20, NULL);
+    auto_free char *text =
+        sysfs_read_all(scan->sysfs, "proc/net/if_inet6", 1u << 20, NULL);
     char *rest = text;
     char *line;
     while (!found && (line = strsep(&rest, "\n"))) {
@@ -60,7 +61,7 @@ static const char *netdev_use(const struct scan *scan, const char *netdev)
         notes_error(scan->notes, path.text, &err);
         return "the state of its network device can't be read";
     }
-    const char *what = flags & IFF_UP ? "is up"
+    const char *what = flags & IFF_UP              ? "is up"
                        : has_address(scan, netdev) ? "has an address"
                                                    : NULL;
     if (!what)
@@ -130,7 +131,7 @@ static const char *find_use(const struct scan *scan, const char *folder,
                : "";
 }
 
-static void read_one(const struct scan *scan, struct vf *vf)
+void vf_read_device(const struct scan *scan, struct vf *vf)
 {
     struct pf_key key = pf_key_of_pci(&vf->address);
     struct sysfs_path folder = device_folder(&key);
@@ -208,7 +209,7 @@ size_t vf_read_all(const struct scan *scan, const struct pf_key *pf,
             notes_say(scan->notes, path.text, "the VF was removed by itself");
             continue;
         }
-        read_one(scan, &vf);
+        vf_read_device(scan, &vf);
         out[found++] = vf;
     }
     return found;

@@ -16,3 +16,6 @@ int vf_count(const struct sysfs *sysfs, const struct pf_key *pf,
  * not read here. */
 size_t vf_read_all(const struct scan *scan, const struct pf_key *pf,
                    uint16_t count, struct vf *out);
+/* Fill driver, group, network device, state and reason of the VF at
+ * vf->address. */
+void vf_read_device(const struct scan *scan, struct vf *vf);

@@ -5,38 +5,34 @@
  * is done; binding a driver takes some 100 ms on slow machines. */
 #include "agent/host/device.h"
 #include "agent/host/linux.h"
+#include "agent/host/vf.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
-static int find_vf(const struct sysfs *sysfs, const struct pf_key *pf,
-                   uint16_t vf_index, struct pf_key *out, struct error *err)
+static int find_vf(const struct scan *scan, const struct pf_key *pf,
+                   uint16_t vf_index, struct vf *out, struct error *err)
 {
     struct sysfs_path folder = device_folder(pf);
     struct sysfs_path link =
         sysfs_path("%s/virtfn%u", folder.text, (unsigned)vf_index);
     char name[PCI_TEXT_SIZE];
-    struct pci_address address;
-    if (sysfs_link_name(sysfs, link.text, name, sizeof name, err) < 0)
+    *out = (struct vf){.index = vf_index};
+    if (sysfs_link_name(scan->sysfs, link.text, name, sizeof name, err) < 0)
         return -1;
-    if (!pci_parse(name, &address))
+    if (!pci_parse(name, &out->address))
         return error_set(err, ERROR_CORRUPT, "'/%s' leads to no PCI device",
                          link.text);
-    *out = pf_key_of_pci(&address);
+    vf_read_device(scan, out);
     return 0;
 }
 
-/* Unbinding from a VFIO driver waits until user space closes the device, with
- * no limit, and a reset would hit a running guest. */
-static int check_driver(const char *driver, const struct pf_key *vf,
-                        struct error *err)
+/* A reset would hit whoever uses the VF; and unbinding it from a VFIO driver
+ * waits without limit until user space closes the device. */
+static int check_free(const struct vf *vf, const char *name, struct error *err)
 {
-    if (!strstr(driver, "vfio"))
+    if (vf->state == VF_FREE)
         return 0;
-    error_fill(err, ERROR_IN_USE, 0, "", "VF %s is bound to the driver '%s'",
-               vf->text, driver);
-    error_remedy(err, "stop what uses the VF and bind its network driver");
+    error_fill(err, ERROR_IN_USE, 0, "", "VF %s is in use: %s", name,
+               vf->reason);
+    error_remedy(err, "end what uses the VF, then try again");
     return -1;
 }
 
@@ -61,36 +57,38 @@ static int bind_again(const struct sysfs *sysfs, const struct pf_key *pf,
 int linux_vf_reset(struct host_backend *backend, const struct pf_key *pf,
                    uint16_t vf_index, struct error *err)
 {
-    const struct sysfs *sysfs = &((struct linux_host *)backend)->sysfs;
+    struct linux_host *host = (struct linux_host *)backend;
+    const struct sysfs *sysfs = &host->sysfs;
+    struct scan scan = {.sysfs = sysfs, .route = host->route};
     struct pci_address address;
+    struct vf vf;
     if (!pf_key_pci(pf, &address))
         return error_set(err, ERROR_UNSUPPORTED,
                          "VFs of %s have no PCI function to reset", pf->text);
-    struct pf_key vf;
-    if (find_vf(sysfs, pf, vf_index, &vf, err) < 0)
+    if (find_vf(&scan, pf, vf_index, &vf, err) < 0)
         return -1;
-    struct sysfs_path folder = device_folder(&vf);
+    struct pf_key key = pf_key_of_pci(&vf.address);
+    struct sysfs_path folder = device_folder(&key);
     struct sysfs_path reset = sysfs_path("%s/reset", folder.text);
     if (!sysfs_exists(sysfs, reset.text))
         return error_set(err, ERROR_UNSUPPORTED,
-                         "VF %s has no reset of its own", vf.text);
-    struct sysfs_path path = sysfs_path("%s/driver", folder.text);
-    char driver[64] = "";
-    struct error none = {0};
-    if (sysfs_link_name(sysfs, path.text, driver, sizeof driver, &none) < 0 &&
-        none.sys != ENOENT)
-        return error_set(err, none.code, "%s", none.msg);
-    if (check_driver(driver, &vf, err) < 0)
+                         "VF %s has no reset of its own", key.text);
+    if (check_free(&vf, key.text, err) < 0)
         return -1;
-    path = sysfs_path("%s/driver/unbind", folder.text);
-    if (driver[0] && sysfs_write(sysfs, path.text, vf.text, err) < 0)
+    /* The driver must go first: igbvf with its network device down never comes
+     * back from a reset (napi_disable waits for ever; seen with 6.12). */
+    struct sysfs_path unbind = sysfs_path("%s/driver/unbind", folder.text);
+    if (vf.driver[0] && sysfs_write(sysfs, unbind.text, key.text, err) < 0)
         return -1;
     struct error failed = {0};
     int result = sysfs_write(sysfs, reset.text, "1", &failed);
     /* The driver comes back whether the reset worked or not. */
-    if (bind_again(sysfs, pf, &vf, driver, result < 0 ? NULL : err) < 0)
-        result = result < 0 ? result : -2;
-    if (result == -1 && err)
+    struct error unbound = {0};
+    if (bind_again(sysfs, pf, &key, vf.driver, &unbound) < 0 && result == 0) {
+        failed = unbound;
+        result = -1;
+    }
+    if (result < 0 && err)
         *err = failed;
-    return result < 0 ? -1 : 0;
+    return result;
 }

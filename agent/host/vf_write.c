@@ -58,8 +58,8 @@ static void put_mac(struct nl_msg *msg, uint32_t vf, const struct policy *p)
 static void put_vlan(struct nl_msg *msg, uint32_t vf, const struct policy *p)
 {
     if (p->vlan_proto == VLAN_PROTO_8021Q || !p->vlan) {
-        struct ifla_vf_vlan vlan = {.vf = vf, .vlan = p->vlan,
-                                    .qos = p->vlan_qos};
+        struct ifla_vf_vlan vlan = {
+            .vf = vf, .vlan = p->vlan, .qos = p->vlan_qos};
         nla_put(msg, IFLA_VF_VLAN, sizeof vlan, &vlan);
         return;
     }
@@ -168,8 +168,8 @@ static enum policy_field suspect(const struct group *group, uint32_t fields,
     }
     if (group->fields & BIT(MAX_TX_RATE_MBPS)) {
         bool min_asked = fields & BIT(MIN_TX_RATE_MBPS);
-        if (min_asked && (policy->min_tx_rate_mbps ||
-                          !(fields & BIT(MAX_TX_RATE_MBPS))))
+        if (min_asked &&
+            (policy->min_tx_rate_mbps || !(fields & BIT(MAX_TX_RATE_MBPS))))
             return POLICY_MIN_TX_RATE_MBPS;
         return POLICY_MAX_TX_RATE_MBPS;
     }
@@ -221,13 +221,11 @@ static void advise(const struct target *target, enum policy_field field,
 }
 
 static int find_target(struct host_backend *backend, const struct pf_key *pf,
-                       uint16_t vf_index, struct target *out,
-                       struct error *err)
+                       uint16_t vf_index, struct target *out, struct error *err)
 {
     struct linux_host *host = (struct linux_host *)backend;
     if (!host->route)
-        return error_set(err, ERROR_PERMISSION,
-                         "VF policy " SCAN_NEEDS_KERNEL);
+        return error_set(err, ERROR_PERMISSION, "VF policy " SCAN_NEEDS_KERNEL);
     struct sysfs_path folder = device_folder(pf);
     *out = (struct target){.host = host, .pf = pf, .vf = vf_index};
     uint16_t count = 0;
@@ -301,8 +299,7 @@ int linux_vf_write(struct host_backend *backend, const struct pf_key *pf,
         snprintf(what, sizeof what, "set VF %u of PF %s", vf_index, pf->text);
         if (send_patiently(&target, group, &full, what, &refused) == 0)
             continue;
-        enum policy_field field =
-            suspect(group, fields, &full, refused.sys);
+        enum policy_field field = suspect(group, fields, &full, refused.sys);
         char value[POLICY_VALUE_SIZE];
         error_prefix(&refused, "%s %s", policy_field_name(field),
                      policy_value_text(&full, field, value));

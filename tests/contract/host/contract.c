@@ -14,7 +14,7 @@
 
 static const struct contract_target *target;
 static struct host_backend *host;
-static uint16_t vf; /* the one that is written */
+static uint16_t vf;    /* the one that is written */
 static uint16_t other; /* the one that must not change */
 static struct policy before;
 
@@ -180,7 +180,8 @@ START_TEST(a_pf_that_is_not_there_has_vanished)
     ck_assert_int_eq(err.code, ERROR_VANISHED);
     err = (struct error){0};
     ck_assert_int_eq(host->ops->vf_write(host, &none, 0, &policy,
-                                         POLICY_BIT(POLICY_VLAN), &err), -1);
+                                         POLICY_BIT(POLICY_VLAN), &err),
+                     -1);
     ck_assert_int_eq(err.code, ERROR_VANISHED);
 }
 END_TEST
@@ -196,7 +197,8 @@ START_TEST(a_vf_that_is_not_there_has_vanished)
     ck_assert_int_eq(err.code, ERROR_VANISHED);
     err = (struct error){0};
     ck_assert_int_eq(host->ops->vf_write(host, &target->pf, beyond, &policy,
-                                         POLICY_BIT(POLICY_VLAN), &err), -1);
+                                         POLICY_BIT(POLICY_VLAN), &err),
+                     -1);
     ck_assert_int_eq(err.code, ERROR_VANISHED);
 }
 END_TEST
@@ -247,10 +249,10 @@ START_TEST(a_part_of_a_group_leaves_the_rest_of_it)
     struct policy want = unusual();
     want.vlan_proto = VLAN_PROTO_8021Q;
     struct policy now;
-    ck_assert_int_eq(write_vf(&want,
-                              POLICY_BIT(POLICY_VLAN) |
-                                  POLICY_BIT(POLICY_VLAN_QOS),
-                              NULL), 0);
+    ck_assert_int_eq(
+        write_vf(&want, POLICY_BIT(POLICY_VLAN) | POLICY_BIT(POLICY_VLAN_QOS),
+                 NULL),
+        0);
     want.vlan = 77;
     want.vlan_qos = 6; /* must not be written */
     ck_assert_int_eq(write_vf(&want, POLICY_BIT(POLICY_VLAN), NULL), 0);
@@ -274,11 +276,12 @@ START_TEST(both_rates_are_written_together)
     ck_assert_int_eq(write_vf(&want,
                               POLICY_BIT(POLICY_MIN_TX_RATE_MBPS) |
                                   POLICY_BIT(POLICY_MAX_TX_RATE_MBPS),
-                              NULL), 0);
+                              NULL),
+                     0);
     want.max_tx_rate_mbps = 200;
     want.min_tx_rate_mbps = 1; /* must not be written */
-    ck_assert_int_eq(write_vf(&want, POLICY_BIT(POLICY_MAX_TX_RATE_MBPS),
-                              NULL), 0);
+    ck_assert_int_eq(write_vf(&want, POLICY_BIT(POLICY_MAX_TX_RATE_MBPS), NULL),
+                     0);
     read_vf(vf, &now);
     ck_assert_uint_eq(now.max_tx_rate_mbps, 200);
     ck_assert_uint_eq(now.min_tx_rate_mbps, 20);
@@ -309,10 +312,9 @@ START_TEST(writing_stops_at_the_first_refusal)
     /* Multicast: no driver takes it. The VLAN comes after it. */
     mac_parse("01:00:5e:00:00:01", &want.mac);
     want.vlan_proto = VLAN_PROTO_8021Q;
-    ck_assert_int_eq(write_vf(&want,
-                              POLICY_BIT(POLICY_MAC) |
-                                  POLICY_BIT(POLICY_VLAN),
-                              &err), -1);
+    ck_assert_int_eq(
+        write_vf(&want, POLICY_BIT(POLICY_MAC) | POLICY_BIT(POLICY_VLAN), &err),
+        -1);
     ck_assert_str_eq(err.field, "mac");
     ck_assert_int_eq(err.sys, EINVAL);
     ck_assert_int_eq(err.code, ERROR_RANGE);
@@ -359,10 +361,9 @@ START_TEST(another_vf_is_not_touched)
     struct policy want = unusual();
     want.vlan_proto = VLAN_PROTO_8021Q;
     read_vf(other, &first);
-    ck_assert_int_eq(write_vf(&want,
-                              POLICY_BIT(POLICY_MAC) |
-                                  POLICY_BIT(POLICY_VLAN),
-                              NULL), 0);
+    ck_assert_int_eq(
+        write_vf(&want, POLICY_BIT(POLICY_MAC) | POLICY_BIT(POLICY_VLAN), NULL),
+        0);
     read_vf(other, &now);
     ck_assert_uint_eq(first.set, now.set);
     ck_assert_uint_eq(policy_difference(&first, &now), 0);

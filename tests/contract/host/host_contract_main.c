@@ -21,9 +21,9 @@ static void close_linux(struct host_backend *host)
 
 int main(int argc, char **argv)
 {
-    struct contract_target target = {
-        .name = "host contract: linux", .open = open_linux,
-        .close = close_linux};
+    struct contract_target target = {.name = "host contract: linux",
+                                     .open = open_linux,
+                                     .close = close_linux};
     if (argc < 2 || !pf_key_parse(argv[1], &target.pf)) {
         fprintf(stderr, "usage: host-contract PFKEY [REFUSED-FIELD...]\n");
         return 2;

@@ -16,7 +16,8 @@ static const struct {
 } models[] = {
     /* igb: no ndo_set_vf_link_state, min_tx_rate EINVAL, only 802.1Q; measured
      * in the lab on an emulated card. */
-    {"intel-82576", BIT(VLAN_PROTO) | BIT(MIN_TX_RATE_MBPS) | BIT(LINK_STATE), 0},
+    {"intel-82576", BIT(VLAN_PROTO) | BIT(MIN_TX_RATE_MBPS) | BIT(LINK_STATE),
+     0},
     /* ixgbe: min_tx_rate EINVAL, only 802.1Q; ixgbe_ndo_get_vf_config leaves
      * the link state out. */
     {"intel-82599", BIT(VLAN_PROTO) | BIT(MIN_TX_RATE_MBPS), BIT(LINK_STATE)},
@@ -48,8 +49,7 @@ static int run(const char *name, uint32_t refuses, uint32_t forgets)
     char title[NAME_SIZE + 32];
     snprintf(title, sizeof title, "host contract: simulated %s", name);
     struct sim_host_config config = {
-        .seed = 1, .networks = 1, .vfs_limit = 4, .pf_count = 1,
-        .pfs = {name}};
+        .seed = 1, .networks = 1, .vfs_limit = 4, .pf_count = 1, .pfs = {name}};
     world = sim_host_new(&config, &err);
     if (!world) {
         fprintf(stderr, "%s: %s\n", name, err.msg);

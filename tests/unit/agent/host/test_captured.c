@@ -65,8 +65,7 @@ START_TEST(the_igb_host_is_read_as_it_was)
     ck_assert_uint_eq(pf->total_vfs, 7);
     ck_assert_uint_eq(pf->num_vfs, 7);
     ck_assert(pf->management);
-    ck_assert_str_eq(pf->management_reason,
-                     "default route via br0 over pf0");
+    ck_assert_str_eq(pf->management_reason, "default route via br0 over pf0");
 }
 END_TEST
 

@@ -3,6 +3,7 @@
 #include "agent/host/events.h"
 #include "agent/host/owners.h"
 #include "common/base/rng.h"
+#include "common/base/str.h"
 #include "tests/unit/agent/host/tree.h"
 
 static struct tree tree;
@@ -199,6 +200,35 @@ START_TEST(owners_are_found_and_change_and_are_bounded)
 }
 END_TEST
 
+START_TEST(only_what_matters_of_a_link_counts_as_changed)
+{
+    struct seen_links links = {0};
+    struct seen_link link = {
+        .index = 2, .mtu = 1500, .up = true, .name = "eth0"};
+    ck_assert(seen_links_changed(&links, &link));
+    ck_assert(!seen_links_changed(&links, &link));
+    link.master = 7;
+    ck_assert(seen_links_changed(&links, &link));
+    link.mtu = 9000;
+    ck_assert(seen_links_changed(&links, &link));
+    link.up = false;
+    ck_assert(seen_links_changed(&links, &link));
+    str_copy(link.name, "pf0");
+    ck_assert(seen_links_changed(&links, &link));
+    ck_assert(!seen_links_changed(&links, &link));
+    seen_links_forget(&links, 2);
+    ck_assert(seen_links_changed(&links, &link));
+    for (int i = 3; i < SEEN_LINKS_MAX + 10; i++) {
+        link.index = i;
+        ck_assert(seen_links_changed(&links, &link));
+    }
+    ck_assert(seen_links_changed(&links, &link)); /* no place: always new */
+    link.index = 100;
+    ck_assert(!seen_links_changed(&links, &link));
+    seen_links_done(&links);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("agent/host events");
@@ -217,6 +247,7 @@ int main(void)
     tcase_add_test(c, more_pfs_than_fit_become_everything);
     tcase_add_test(c, odd_texts_are_survived);
     tcase_add_test(c, owners_are_found_and_change_and_are_bounded);
+    tcase_add_test(c, only_what_matters_of_a_link_counts_as_changed);
     suite_add_tcase(s, c);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);

@@ -56,7 +56,8 @@ START_TEST(links_that_lead_outside_the_root_read_nothing_outside)
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(write(fd, "0x1af4\n", 7), 7);
     close(fd);
-    auto_free char *climb = mem_printf("../../../../../../../../../..%s", outside);
+    auto_free char *climb =
+        mem_printf("../../../../../../../../../..%s", outside);
     tree_link(&tree, "sys/devices/" TREE_IGB_FOLDER "/vendor", outside);
     tree_link(&tree, "sys/devices/" TREE_IGB_FOLDER "/device", climb);
     tree_link(&tree, "etc/machine-id", "/etc/machine-id");
@@ -115,11 +116,10 @@ END_TEST
 START_TEST(devices_with_names_that_are_paths_in_disguise_are_ignored)
 {
     static const char *const names[] = {"0000:01:00.0%2f..", "..0000:01:00.1",
-                                        "0000:01:00.8", "0000:01:20.0",
-                                        "zzzz:01:00.0", "netdevsim1"};
+                                        "0000:01:00.8",      "0000:01:20.0",
+                                        "zzzz:01:00.0",      "netdevsim1"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        auto_free char *folder =
-            mem_printf("sys/bus/pci/devices/%s", names[i]);
+        auto_free char *folder = mem_printf("sys/bus/pci/devices/%s", names[i]);
         tree_attribute(&tree, folder, "sriov_totalvfs", "8");
         tree_attribute(&tree, folder, "sriov_numvfs", "0");
         tree_attribute(&tree, folder, "class", "0x020000");
@@ -215,8 +215,7 @@ START_TEST(more_unreadable_places_than_fit_are_counted)
     auto_inventory struct inventory *all = read_tree();
     ck_assert_uint_eq(all->pf_count, HOST_PFS_MAX);
     ck_assert_uint_eq(all->unreadable_count, HOST_UNREADABLE_MAX);
-    const struct unreadable *last =
-        &all->unreadable[HOST_UNREADABLE_MAX - 1];
+    const struct unreadable *last = &all->unreadable[HOST_UNREADABLE_MAX - 1];
     ck_assert_str_eq(last->what, "and more");
     ck_assert_ptr_nonnull(strstr(last->why, "further places"));
 }
@@ -314,10 +313,11 @@ int main(void)
     tcase_add_checked_fixture(c, begin, end);
     tcase_add_test(c, links_that_lead_outside_the_root_read_nothing_outside);
     tcase_add_test(c, an_absolute_link_is_resolved_inside_the_root);
-    tcase_add_test(c, vf_links_that_are_no_pci_addresses_are_named_and_left_out);
+    tcase_add_test(c,
+                   vf_links_that_are_no_pci_addresses_are_named_and_left_out);
     tcase_add_test(c, a_vf_removed_by_itself_is_named_and_left_out);
-    tcase_add_test(
-        c, devices_with_names_that_are_paths_in_disguise_are_ignored);
+    tcase_add_test(c,
+                   devices_with_names_that_are_paths_in_disguise_are_ignored);
     tcase_add_test(c, a_netdev_name_with_odd_bytes_is_named_and_not_used);
     tcase_add_test(c, huge_and_binary_files_are_named_unreadable);
     tcase_add_test(c, numbers_out_of_range_are_not_taken);

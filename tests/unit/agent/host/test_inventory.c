@@ -137,12 +137,18 @@ START_TEST(a_virtio_pf_is_found_through_the_device_in_between)
                                             .device = "0x1041",
                                             .driver = "virtio-pci",
                                             .iommu_group = 5});
-    tree_text(&tree, "sys/devices/pci0000:00/0000:00:02.0/0000:01:00.0/"
-                     "sriov_totalvfs", "4");
-    tree_text(&tree, "sys/devices/pci0000:00/0000:00:02.0/0000:01:00.0/"
-                     "sriov_numvfs", "1");
-    tree_link(&tree, "sys/devices/pci0000:00/0000:00:02.0/0000:01:00.0/"
-                     "virtfn0", "../0000:01:00.1");
+    tree_text(&tree,
+              "sys/devices/pci0000:00/0000:00:02.0/0000:01:00.0/"
+              "sriov_totalvfs",
+              "4");
+    tree_text(&tree,
+              "sys/devices/pci0000:00/0000:00:02.0/0000:01:00.0/"
+              "sriov_numvfs",
+              "1");
+    tree_link(&tree,
+              "sys/devices/pci0000:00/0000:00:02.0/0000:01:00.0/"
+              "virtfn0",
+              "../0000:01:00.1");
     tree_netdev(&tree, "pci0000:00/0000:00:02.0/0000:01:00.0/virtio1", "pf0",
                 "52:54:00:cc:00:01", true);
     tree_netdev(&tree, "pci0000:00/0000:00:02.0/0000:01:00.1/virtio2", "vf0",
@@ -274,8 +280,7 @@ START_TEST(a_default_route_over_a_bridge_is_followed_down_to_the_pf)
     read_tree();
     const struct pf *pf = pf_named(TREE_IGB_PF);
     ck_assert(pf->management);
-    ck_assert_str_eq(pf->management_reason,
-                     "default route via br0 over eth0");
+    ck_assert_str_eq(pf->management_reason, "default route via br0 over eth0");
     ck_assert_str_eq(pf->bond, "");
     ck_assert_uint_eq(seen->network_count, 1);
     ck_assert_str_eq(seen->networks[0].device, "br0");
@@ -334,8 +339,7 @@ START_TEST(a_route_over_a_vf_protects_the_pf_below)
     read_tree();
     const struct pf *pf = pf_named(TREE_IGB_PF);
     ck_assert(pf->management);
-    ck_assert_str_eq(pf->management_reason,
-                     "default route via eth2 (its VF)");
+    ck_assert_str_eq(pf->management_reason, "default route via eth2 (its VF)");
 }
 END_TEST
 
@@ -505,8 +509,8 @@ START_TEST(a_copied_tree_is_never_written_and_has_no_events)
     const struct pf *pf = pf_named(TREE_IGB_PF);
     struct policy policy = policy_clean();
     struct error err = {0};
-    ck_assert_int_eq(host->ops->vf_write(host, &pf->key, 0, &policy,
-                                         POLICY_ALL, &err), -1);
+    ck_assert_int_eq(
+        host->ops->vf_write(host, &pf->key, 0, &policy, POLICY_ALL, &err), -1);
     ck_assert_int_eq(err.code, ERROR_PERMISSION);
     ck_assert_int_eq(host->ops->vf_read(host, &pf->key, 0, &policy, &err), -1);
     ck_assert_int_eq(host->ops->vf_reset(host, &pf->key, 0, &err), -1);

@@ -103,10 +103,8 @@ static void put_vf(struct draft *d, const struct told *t)
 
 static struct told plain(uint32_t vf)
 {
-    return (struct told){.vf = vf,
-                         .proto = ETH_P_8021Q,
-                         .spoofchk = 1,
-                         .mac_last = (uint8_t)vf};
+    return (struct told){
+        .vf = vf, .proto = ETH_P_8021Q, .spoofchk = 1, .mac_last = (uint8_t)vf};
 }
 
 static void many(struct draft *d, uint32_t count)
@@ -170,9 +168,9 @@ START_TEST(what_the_driver_does_not_report_is_not_set)
     auto_link_vfs struct link_vfs vfs = {0};
     link_parse_vfs(end_message(&d), &vfs);
     free(d.bytes);
-    ck_assert_uint_eq(vfs.policies[0].set,
-                      POLICY_ALL & ~(POLICY_BIT(POLICY_SPOOFCHK) |
-                                     POLICY_BIT(POLICY_TRUST)));
+    ck_assert_uint_eq(
+        vfs.policies[0].set,
+        POLICY_ALL & ~(POLICY_BIT(POLICY_SPOOFCHK) | POLICY_BIT(POLICY_TRUST)));
     /* Rates of 0 and VLAN 0 are told, not absent. */
     ck_assert(policy_has(&vfs.policies[0], POLICY_MAX_TX_RATE_MBPS));
     ck_assert(policy_has(&vfs.policies[0], POLICY_VLAN));
@@ -286,8 +284,8 @@ int main(void)
     tcase_add_test(c, what_the_driver_does_not_report_is_not_set);
     tcase_add_test(c, netdevsims_protocol_zero_is_8021q);
     tcase_add_test(c, a_driver_that_tells_nothing_of_its_vfs_is_seen_as_such);
-    tcase_add_loop_test(
-        c, many_vfs_are_all_read_also_where_the_length_wraps, 0, 5);
+    tcase_add_loop_test(c, many_vfs_are_all_read_also_where_the_length_wraps, 0,
+                        5);
     tcase_add_test(c, more_vfs_than_we_handle_are_bounded);
     tcase_add_test(c, cut_and_damaged_messages_are_survived);
     suite_add_tcase(s, c);

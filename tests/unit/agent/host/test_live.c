@@ -211,8 +211,8 @@ START_TEST(a_policy_for_a_pf_that_is_not_there_is_refused)
     struct error err = {0};
     struct policy policy = policy_clean();
     ck_assert(pf_key_parse("netdevsim4000000", &key));
-    ck_assert_int_eq(host->ops->vf_write(host, &key, 0, &policy, POLICY_ALL,
-                                         &err), -1);
+    ck_assert_int_eq(
+        host->ops->vf_write(host, &key, 0, &policy, POLICY_ALL, &err), -1);
     ck_assert_int_eq(err.code, ERROR_VANISHED);
     ck_assert_int_eq(host->ops->vf_read(host, &key, 0, &policy, &err), -1);
     ck_assert_int_eq(host->ops->vf_reset(host, &key, 0, &err), -1);
@@ -231,8 +231,8 @@ int main(void)
     tcase_set_timeout(c, 60);
     tcase_add_checked_fixture(c, begin, end);
     tcase_add_test(c, a_live_host_tells_its_facts_and_leaves_nothing_unread);
-    tcase_add_test(
-        c, a_bridge_is_told_with_its_mtu_and_without_a_veth_as_uplink);
+    tcase_add_test(c,
+                   a_bridge_is_told_with_its_mtu_and_without_a_veth_as_uplink);
     tcase_add_test(c, links_addresses_and_routes_wake_us_when_they_matter);
     tcase_add_test(c, lost_messages_mean_read_everything);
     tcase_add_test(c, a_policy_for_a_pf_that_is_not_there_is_refused);

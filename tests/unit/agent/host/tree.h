@@ -92,11 +92,12 @@ static inline void tree_attribute(const struct tree *tree, const char *folder,
 /* ---- devices -------------------------------------------------------------- */
 
 struct tree_function {
-    const char *parent; /* folder below sys/devices, "pci0000:00/0000:00:01.0" */
+    const char
+        *parent; /* folder below sys/devices, "pci0000:00/0000:00:01.0" */
     const char *address;
     const char *vendor, *device; /* "0x8086" */
-    const char *driver; /* NULL = none */
-    int iommu_group; /* -1 = none */
+    const char *driver;          /* NULL = none */
+    int iommu_group;             /* -1 = none */
 };
 
 /* A PCI network function below sys/devices, and its link in sys/bus/pci. */
@@ -124,8 +125,8 @@ static inline void tree_pci(const struct tree *tree,
     }
     if (f->iommu_group >= 0) {
         auto_free char *group = mem_printf("%s/iommu_group", folder);
-        auto_free char *to = mem_printf("../../../../kernel/iommu_groups/%d",
-                                        f->iommu_group);
+        auto_free char *to =
+            mem_printf("../../../../kernel/iommu_groups/%d", f->iommu_group);
         tree_link(tree, group, to);
     }
 }
@@ -134,8 +135,7 @@ static inline void tree_pci(const struct tree *tree,
 static inline void tree_netdev(const struct tree *tree, const char *device,
                                const char *name, const char *mac, bool up)
 {
-    auto_free char *folder =
-        mem_printf("sys/devices/%s/net/%s", device, name);
+    auto_free char *folder = mem_printf("sys/devices/%s/net/%s", device, name);
     tree_attribute(tree, folder, "address", mac);
     tree_attribute(tree, folder, "mtu", "1500");
     tree_attribute(tree, folder, "flags", up ? "0x1003" : "0x1002");
