@@ -4,6 +4,7 @@
 #include "scheduler/core/internal.h"
 
 #include "common/base/str.h"
+#include "common/base/timestamp.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -41,6 +42,17 @@ int core_restore(struct core *core, enum record_kind kind, const void *object,
     return 0;
 }
 
+/* Above all that this data knows, and where the clock goes right also above all
+ * that were begun after a copy of this data was made: a restored scheduler that
+ * counted on from its copy could write another 7.2 than the one that agents
+ * follow, and neither side could tell. */
+static uint64_t next_epoch(const struct cluster *old, int64_t now_ns)
+{
+    uint64_t second =
+        now_ns > 0 ? (uint64_t)now_ns / (uint64_t)TIMESTAMP_SECOND : 0;
+    return second > old->epoch ? second : old->epoch + 1;
+}
+
 int core_start(struct core *core, const struct core_call *call, struct tx *tx,
                struct error *err)
 {
@@ -53,7 +65,7 @@ int core_start(struct core *core, const struct core_call *call, struct tx *tx,
     struct cluster *old = core->state.cluster;
     struct cluster *cluster = cluster_new();
     cluster->id = old ? old->id : uuid_make(call->now_ns, call->rng);
-    cluster->epoch = old ? old->epoch + 1 : 1;
+    cluster->epoch = old ? next_epoch(old, call->now_ns) : 1;
     core_change(core, tx, RECORD_CLUSTER, old, cluster);
     char id[UUID_TEXT_SIZE];
     uuid_format(&cluster->id, id);
