@@ -227,7 +227,8 @@ static inline void token_put_p(struct token **token)
 struct cluster {
     struct ref ref;
     struct uuid id;
-    uint64_t epoch; /* rises durably at each scheduler start */
+    uint64_t epoch; /* rises durably at each scheduler start, to the second of
+                       the start where the clock is right */
 };
 struct cluster *cluster_new(void);
 static inline void cluster_put_p(struct cluster **cluster)
