@@ -31,9 +31,12 @@ static int check_route(struct http_request *request, const char *method,
     }
     snprintf(request->problem_header, sizeof request->problem_header,
              "Allow: %s", str_text(&names));
-    return error_set(err, ERROR_METHOD_NOT_ALLOWED,
-                     "this path takes %s, not %s", str_text(&names),
-                     request->method_text);
+    error_fill(err, ERROR_METHOD_NOT_ALLOWED, 0, "",
+               "this path takes %s, not %s", str_text(&names),
+               request->method_text);
+    error_remedy(err, "use %s; GET /openapi.yaml tells what each does",
+                 str_text(&names));
+    return -1;
 }
 
 /* ---- identity ----------------------------------------------------------------------- */
@@ -83,10 +86,13 @@ static int check_identity(struct http_request *request, struct error *err)
                                "the bearer token is not known here", err);
     if (may(request->role, needed))
         return 0;
-    return error_set(err, ERROR_FORBIDDEN,
-                     "this needs the role '%s'; '%s' has the role '%s'",
-                     role_name(needed), request->actor,
-                     role_name(request->role));
+    error_fill(err, ERROR_FORBIDDEN, 0, "",
+               "this needs the role '%s'; '%s' has the role '%s'",
+               role_name(needed), request->actor, role_name(request->role));
+    error_remedy(err, "use a token of role '%s'%s", role_name(needed),
+                 needed == ROLE_AGENT ? ": sriov-admin host enroll makes one"
+                                      : " or more");
+    return -1;
 }
 
 /* ---- parameters and body -------------------------------------------------------------- */
@@ -142,11 +148,14 @@ static int check_body(struct http_request *request, struct error *err)
         error_remedy(err, "send 'Content-Type: application/json'");
         return -1;
     }
-    if (request->body_length > spec->body_max)
-        return error_set(err, ERROR_TOO_LARGE,
-                         "the body has %" PRIu64 " bytes; this path takes at "
-                         "most %zu",
-                         request->body_length, spec->body_max);
+    if (request->body_length > spec->body_max) {
+        error_fill(err, ERROR_TOO_LARGE, 0, "",
+                   "the body has %" PRIu64 " bytes; this path takes at most "
+                   "%zu",
+                   request->body_length, spec->body_max);
+        error_remedy(err, "send at most %zu bytes", spec->body_max);
+        return -1;
+    }
     return 0;
 }
 

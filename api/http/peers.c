@@ -84,18 +84,6 @@ struct peer *peer_come(struct peers *peers, int fd)
     return peer;
 }
 
-void peer_gone(struct peers *peers, struct peer *peer)
-{
-    if (!peer)
-        return;
-    pthread_mutex_lock(&peers->lock);
-    list_remove(&peer->node);
-    peers->count--;
-    peers->ending -= peer->ending;
-    pthread_mutex_unlock(&peers->lock);
-    free(peer);
-}
-
 int peer_fd(const struct peer *peer)
 {
     return peer->fd;
@@ -141,6 +129,21 @@ void peer_linger(struct peers *peers, const struct peer *peer)
     pthread_mutex_unlock(&peers->lock);
     if (!has_room)
         close(fd);
+}
+
+void peer_gone(struct peers *peers, struct peer *peer)
+{
+    if (!peer)
+        return;
+    char byte;
+    if (recv(peer->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1)
+        peer_linger(peers, peer);
+    pthread_mutex_lock(&peers->lock);
+    list_remove(&peer->node);
+    peers->count--;
+    peers->ending -= peer->ending;
+    pthread_mutex_unlock(&peers->lock);
+    free(peer);
 }
 
 /* True when the peer has closed. */

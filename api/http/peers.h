@@ -22,7 +22,7 @@ struct peers *peers_new(unsigned connections_max, unsigned idle_timeout_s);
 void peers_free(struct peers *peers);
 
 /* A connection comes and goes. peer_gone() must be called before its descriptor
- * is closed. */
+ * is closed; with unread bytes it lingers. */
 struct peer *peer_come(struct peers *peers, int fd);
 void peer_gone(struct peers *peers, struct peer *peer);
 int peer_fd(const struct peer *peer);

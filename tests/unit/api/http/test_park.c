@@ -296,6 +296,38 @@ START_TEST(many_streams_get_every_event_and_may_leave_at_any_time)
 }
 END_TEST
 
+START_TEST(a_quiet_stream_shows_that_it_lives)
+{
+    site_start();
+    int fd = site_connect();
+    peer_send(fd, "GET /v1/events" TAIL "\r\n");
+    const struct timeval limit = {.tv_sec = 30};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    auto_str struct str all = {0};
+    int64_t start = timestamp_monotonic();
+    read_until(fd, &all, ":\n\n");
+    ck_assert_int_ge(timestamp_monotonic() - start, 14 * TIMESTAMP_SECOND);
+    publish("events");
+    read_until(fd, &all, "id: 1\n");
+    close(fd);
+    site_stop();
+}
+END_TEST
+
+START_TEST(a_stream_whose_peer_left_is_noticed)
+{
+    site_start();
+    int fd = site_connect();
+    peer_send(fd, "GET /v1/events" TAIL "\r\n");
+    until_parked(1);
+    close(fd);
+    for (int i = 0; i < 1000 && http_parked(site.server); i++)
+        usleep(10000);
+    ck_assert_uint_eq(http_parked(site.server), 0);
+    site_stop();
+}
+END_TEST
+
 /* ---- the end -------------------------------------------------------------------- */
 
 START_TEST(stopping_answers_everybody_who_is_parked)
@@ -418,6 +450,8 @@ CHECK_MAIN("http parking", a_deferred_request_is_answered_by_another_thread,
            a_stream_gets_what_was_and_what_comes,
            a_stream_loses_no_event_of_a_busy_time_and_ends_by_itself,
            many_streams_get_every_event_and_may_leave_at_any_time,
+           a_quiet_stream_shows_that_it_lives,
+           a_stream_whose_peer_left_is_noticed,
            stopping_answers_everybody_who_is_parked,
            stopping_ends_streams_properly,
            stopping_waits_for_answers_that_are_under_way,

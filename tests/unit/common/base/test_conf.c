@@ -135,6 +135,11 @@ START_TEST(wrong_lines_are_named_with_file_and_line)
         {"[limits]\nmax-hosts = 5\nmax-hosts = 6\n", ":3", "twice"},
         {"[server]\nlisten\n", ":2", "comment"},
         {"[server\nlisten = 5\n", ":1", "comment"},
+        {"listen = 5\n", ":1", "before any [section]: 'listen'"},
+        {"[limits]\nmax-hosts = x\nlisten\n", ":2", "'x'"},
+        {"[server]\nlisten\n[limits]\nmax-hosts = x\n", ":2", "comment"},
+        {"[limits]\nmax-hosts =\n", ":2", "whole number"},
+        {"[limits]\nmax-hosts = -1\n", ":2", "'-1'"},
         {"[server]\ninsecure = yes\n", ":2", "unknown setting 'insecure'"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

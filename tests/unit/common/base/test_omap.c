@@ -189,6 +189,28 @@ static int found(const struct omap *map, int keys)
 }
 
 /* In a list these would be some 10^9 steps, and the test would time out. */
+START_TEST(two_versions_may_both_be_edited_on)
+{
+    struct omap first = {0};
+    for (int i = 0; i < KEYS; i++)
+        put(&first, i, 1);
+    struct omap second = omap_share(&first);
+    for (int i = 0; i < KEYS; i++) {
+        put(&first, i, 2);
+        put(&second, i, 3);
+    }
+    for (int i = 0; i < KEYS; i++) {
+        uint8_t key[2];
+        key_of(i, key);
+        ck_assert_int_eq(((struct item *)omap_get(&first, key, 2))->number, 2);
+        ck_assert_int_eq(((struct item *)omap_get(&second, key, 2))->number, 3);
+    }
+    omap_done(&first);
+    omap_done(&second);
+    ck_assert_int_eq(alive, 0);
+}
+END_TEST
+
 START_TEST(keys_in_order_do_not_make_a_list)
 {
     struct omap map = {0};
@@ -288,7 +310,8 @@ END_TEST
 
 CHECK_MAIN("omap", an_empty_map_holds_nothing,
            random_changes_equal_those_of_an_array,
-           shared_versions_stay_as_they_were, keys_in_order_do_not_make_a_list,
+           shared_versions_stay_as_they_were,
+           two_versions_may_both_be_edited_on, keys_in_order_do_not_make_a_list,
            keys_are_ordered_by_bytes_then_by_length,
            a_walk_ends_when_it_is_told,
            readers_on_other_threads_do_not_disturb_the_writer);
