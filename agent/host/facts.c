@@ -5,8 +5,6 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Kernels are built for at most 8192 CPUs (CONFIG_NR_CPUS). */
@@ -58,9 +56,16 @@ static void read_memory(const struct sysfs *sysfs, struct inventory *out,
         notes_error(notes, path, &err);
         return;
     }
-    const char *line = strstr(text, "MemTotal:");
-    unsigned long long kib = 0;
-    if (!line || sscanf(line, "MemTotal: %llu kB", &kib) != 1)
+    /* "MemTotal:       24684452 kB" */
+    static const char start[] = "MemTotal:";
+    char *number = strstr(text, start);
+    uint64_t kib = 0;
+    if (number) {
+        number += strlen(start);
+        number += strspn(number, " ");
+        number[strcspn(number, " \n")] = '\0';
+    }
+    if (!number || !str_to_u64(number, 10, UINT64_MAX, &kib))
         notes_say(notes, path, "it does not tell MemTotal");
     out->memory_mib = kib / 1024;
 }

@@ -54,7 +54,7 @@ struct host_ops {
                     uint32_t fields, struct error *err);
     /* Function-level reset through sysfs 'reset' and the driver bound again if
      * one was. UNSUPPORTED where the device has none (netdevsim): the caller
-     * goes on. */
+     * goes on. IN_USE or AGAIN, nothing done, where something uses the VF. */
     int (*vf_reset)(struct host_backend *host, const struct pf_key *pf,
                     uint16_t vf_index, struct error *err);
 

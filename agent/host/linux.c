@@ -82,8 +82,8 @@ static struct inventory *linux_inventory(struct host_backend *backend,
     facts_read(&host->sysfs, &facts, notes);
     struct inventory *inventory =
         inventory_new(pf_count, network_count, notes->count);
-    if (pf_count)
-        memcpy(inventory->pfs, pfs, pf_count * sizeof *pfs);
+    for (size_t i = 0; i < pf_count; i++)
+        inventory->pfs[i] = pfs[i];
     if (network_count)
         memcpy(inventory->networks, networks, network_count * sizeof *networks);
     if (notes->count)

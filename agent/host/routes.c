@@ -3,6 +3,7 @@
 #include "agent/host/routes.h"
 
 #include "common/base/mem.h"
+#include "common/base/str.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -88,41 +89,60 @@ static int from_kernel(struct nl_port *port, struct routes *routes,
     return result;
 }
 
-/* "eth0 00000000 0102A8C0 0003 0 0 100 00000000 ...": device, destination,
- * gateway, flags, references, use, metric, mask; numbers in hex. */
-static void take_line4(struct routes *routes, const char *line)
+#define FIELDS_MAX 12
+
+/* Cut a line at blanks and tabs; returns how many fields. */
+static size_t split(char *line, char *fields[FIELDS_MAX])
 {
-    char name[IF_NAMESIZE];
-    unsigned destination, gateway, flags, mask;
-    if (sscanf(line, "%15s %8x %8x %4x %*s %*s %*s %8x", name, &destination,
-               &gateway, &flags, &mask) != 5 ||
-        !sysfs_is_netdev_name(name))
+    size_t count = 0;
+    char *rest = line;
+    char *field;
+    while (count < FIELDS_MAX && (field = strsep(&rest, " \t")))
+        if (*field)
+            fields[count++] = field;
+    return count;
+}
+
+/* Tell a route of which destination, flags and device are known. */
+static void tell_line(struct routes *routes, const char *netdev,
+                      const char *flags_text, bool is_default)
+{
+    uint64_t flags = 0;
+    if (!sysfs_is_netdev_name(netdev) ||
+        !str_to_u64(flags_text, 16, UINT32_MAX, &flags))
         return;
-    bool is_default = destination == 0 && mask == 0;
     bool usable = (flags & RTF_UP) && !(flags & RTF_REJECT);
     if (usable && (is_default || (flags & RTF_GATEWAY)))
-        routes->each(routes->context, name, is_default);
+        routes->each(routes->context, netdev, is_default);
+}
+
+/* "eth0 00000000 0102A8C0 0003 0 0 100 00000000 ...": device, destination,
+ * gateway, flags, references, use, metric, mask; numbers in hex. */
+static void take_line4(struct routes *routes, char *line)
+{
+    char *fields[FIELDS_MAX];
+    uint64_t destination = 1;
+    uint64_t mask = 1;
+    if (split(line, fields) < 8 ||
+        !str_to_u64(fields[1], 16, UINT32_MAX, &destination) ||
+        !str_to_u64(fields[7], 16, UINT32_MAX, &mask))
+        return;
+    tell_line(routes, fields[0], fields[3], destination == 0 && mask == 0);
 }
 
 /* Destination, its length, source, its length, next hop, metric, references,
  * use, flags, device. */
-static void take_line6(struct routes *routes, const char *line)
+static void take_line6(struct routes *routes, char *line)
 {
-    char name[IF_NAMESIZE];
-    char destination[33];
-    unsigned length, flags;
-    if (sscanf(line, "%32s %2x %*s %*s %*s %*s %*s %*s %8x %15s", destination,
-               &length, &flags, name) != 4 ||
-        !sysfs_is_netdev_name(name))
+    char *fields[FIELDS_MAX];
+    uint64_t length = 128;
+    if (split(line, fields) < 10 || !str_to_u64(fields[1], 16, 128, &length))
         return;
-    bool is_default = length == 0;
-    bool usable = (flags & RTF_UP) && !(flags & RTF_REJECT);
-    if (usable && (is_default || (flags & RTF_GATEWAY)))
-        routes->each(routes->context, name, is_default);
+    tell_line(routes, fields[9], fields[8], length == 0);
 }
 
 static int from_file(const struct sysfs *sysfs, const char *path,
-                     void (*take)(struct routes *routes, const char *line),
+                     void (*take)(struct routes *routes, char *line),
                      struct routes *routes, struct error *err)
 {
     auto_free char *text = sysfs_read_all(sysfs, path, ROUTE_TEXT_MAX, err);
