@@ -29,10 +29,11 @@ static bool dies_here(struct node *node)
 static int fault_hook(void *context, enum sim_step step,
                       const struct pf_key *pf, uint16_t vf, uint32_t fields)
 {
-    /* ENODEV comes last: a reading that gets it finds the device gone, and
-     * then an event says so; a single write may just meet a driver's reset. */
-    static const int numbers[] = {EBUSY,  EAGAIN,     EBUSY, EIO,
-                                  EINVAL, EOPNOTSUPP, ENODEV};
+    /* What the kernel can answer. ENODEV not to who reads a whole PF: then it
+     * is gone, and an event says so; while a single VF may just meet a driver's
+     * reset. Refusals only to who writes. */
+    static const int numbers[] = {EBUSY,  EAGAIN, EBUSY,     EIO,
+                                  ENODEV, EINVAL, EOPNOTSUPP};
     struct node *node = context;
     struct sim *sim = node->sim;
     (void)fields;
@@ -47,9 +48,8 @@ static int fault_hook(void *context, enum sim_step step,
     if (!chance(sim, 40))
         return 0;
     sim->fault = FAULT_NETLINK;
-    size_t count = sizeof numbers / sizeof *numbers;
-    bool reads_pf = step == SIM_STEP_READ_PF || step == SIM_STEP_INVENTORY;
-    return numbers[below(sim, reads_pf ? count - 1 : count)];
+    bool pf_read = step == SIM_STEP_READ_PF || step == SIM_STEP_INVENTORY;
+    return numbers[below(sim, pf_read ? 4 : step == SIM_STEP_VF_WRITE ? 7 : 5)];
 }
 
 static int64_t now_hook(void *context)

@@ -344,9 +344,12 @@ static void check_free(struct node *node, const struct pf *pf,
         if (was->clean)
             return;
     sim_broken(node->sim, "I7",
-               "%s reports %s VF %u free as of %lld, but it was not clean",
+               "%s reports %s VF %u free as of %lld (vlan %u, rates %u-%u, "
+               "spoofchk %d, trust %d), but it was not clean",
                node->name, pf->key.text, vf->index,
-               (long long)(vf->observed_at - SIM_START_NS));
+               (long long)(vf->observed_at - SIM_START_NS), vf->policy.vlan,
+               vf->policy.min_tx_rate_mbps, vf->policy.max_tx_rate_mbps,
+               vf->policy.spoofchk, vf->policy.trust);
 }
 
 void truth_report(struct node *node, const struct observed *observed)
