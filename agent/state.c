@@ -32,7 +32,6 @@ static json_t *revision_value(const struct revision *revision)
 
 static json_t *managed_value(const struct managed *m)
 {
-    char mac[MAC_TEXT_SIZE];
     json_t *object = json_object();
     json_object_set_new(object, "port", wire_uuid(&m->port));
     json_object_set_new(object, "vm", wire_uuid(&m->vm));
@@ -43,10 +42,7 @@ static json_t *managed_value(const struct managed *m)
     json_object_set_new(object, "revision", revision_value(&m->revision));
     json_object_set_new(object, "claim", wire_claim(&m->claim));
     json_object_set_new(object, "policy", wire_policy(&m->policy));
-    json_object_set_new(object, "baseline_mac",
-                        policy_has(&m->baseline, POLICY_MAC)
-                            ? json_string(mac_format(&m->baseline.mac, mac))
-                            : json_null());
+    json_object_set_new(object, "baseline", wire_policy(&m->baseline));
     json_object_set_new(object, "condition", wire_condition(&m->condition));
     return object;
 }
@@ -181,7 +177,8 @@ static int read_managed(const json_t *value, const char *path,
 {
     struct json_reader reader;
     const json_t *claim = NULL, *policy = NULL, *condition = NULL;
-    const char *phase = NULL, *mac = NULL;
+    const json_t *baseline = NULL;
+    const char *phase = NULL;
     json_reader_begin(&reader, value, path, err);
     take_uuid(&reader, "port", &m->port);
     take_uuid(&reader, "vm", &m->vm);
@@ -195,14 +192,12 @@ static int read_managed(const json_t *value, const char *path,
         if (m->phase == MANAGED_PHASE_MAX)
             json_reader_fail(&reader, "phase", "unknown: '%s'", phase);
     }
-    if (json_take_text(&reader, "baseline_mac", false, &mac)) {
-        m->baseline.set = POLICY_BIT(POLICY_MAC);
-        if (!mac_parse(mac, &m->baseline.mac))
-            json_reader_fail(&reader, "baseline_mac", "not a MAC: '%s'", mac);
-    }
+    json_take_object(&reader, "baseline", true, &baseline);
+
     if (json_reader_end(&reader, false, NULL) < 0 ||
         read_claim(claim, &m->claim, err) < 0 ||
         wire_readback_read(policy, "policy", &m->policy, err) < 0 ||
+        wire_readback_read(baseline, "baseline", &m->baseline, err) < 0 ||
         read_condition(condition, &m->condition, err) < 0)
         return -1;
     return 0;

@@ -12,6 +12,8 @@
 #define TRIAL_VLAN 4001
 #define TRIAL_QOS 5
 #define TRIAL_RATE_MBPS 500 /* where the link speed is not told */
+#define RATE_TRIES 3
+#define RATE_RETRY_NS TIMESTAMP_SECOND
 
 /* Fields whose trial could be felt by other VFs of the PF. */
 #define SHARED_FIELDS                                                          \
@@ -299,6 +301,17 @@ static void judge_refusal(const struct reconcile *r, struct entry *entry,
     }
 }
 
+/* igb refuses rates for a second or so after its VFs were made or its link came
+ * up, though it says that the link is up (seen on Linux 6.12). */
+static bool may_settle(const struct reconcile *r, struct entry *entry,
+                       const struct error *err)
+{
+    const struct pf_slot *slot = slot_of(r, &entry->m.claim.pf);
+    return order[entry->probe->field] == POLICY_MAX_TX_RATE_MBPS &&
+           err->code == ERROR_RANGE && slot && slot->pf->link_up &&
+           entry->tries++ < RATE_TRIES;
+}
+
 static void judge_readback(struct entry *entry)
 {
     enum policy_field field = order[entry->probe->field];
@@ -349,6 +362,10 @@ bool probe_done(struct reconcile *r, struct entry *entry, int64_t now,
     }
     if (action->kind == ACTION_WRITE && !result->failed) {
         entry->step = STEP_PROVE;
+        return false;
+    }
+    if (result->failed && may_settle(r, entry, err)) {
+        entry->next_at = now + RATE_RETRY_NS;
         return false;
     }
     if (result->failed)
