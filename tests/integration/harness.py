@@ -50,6 +50,8 @@ class Scheduler:
         line = self.process.stdout.readline().decode()
         if not line and not wait:
             self.process.wait(30)
+            self.process.stdout.close()
+            self.log.close()
             return self
         assert line.startswith("listening on http://"), f"not ready: {line!r}\n{self.log_text()}"
         self.address = line.split("//")[1].strip()
