@@ -19,7 +19,7 @@ scheduler: common/base common/model api/wire api/http scheduler/core scheduler/s
 agent/core: common/base common/model
 agent/host/sim: common/base common/model agent/host
 agent/host: common/base common/model
-agent/fleet: common/base common/model api/wire api/client agent agent/core agent/host
+agent/fleet: common/base common/model api/wire api/client agent agent/core agent/host agent/host/sim
 agent: common/base common/model api/wire api/client agent/core agent/host
 cli: common/base common/model api/wire api/client
 '
