@@ -13,23 +13,24 @@
 
 struct client;
 struct client_config {
-    const char *server; /* "http://127.0.0.1:8470" */
-    const char *token; /* bearer; NULL = none; copied */
-    const char *token_file; /* instead of token: read again for each call */
-    long timeout_ms; /* of a whole call; 0 = 30 s */
+    const char *server;      /* "http://127.0.0.1:8470" */
+    const char *token;       /* bearer; NULL = none; copied */
+    const char *token_file;  /* instead of token: read again for each call */
+    long timeout_ms;         /* of a whole call; 0 = 30 s */
     long connect_timeout_ms; /* 0 = 5 s */
     const char *user_agent;
 };
 /* NULL: INVALID (not an http:// or https:// URL). Proxies of the environment are
  * not used; certificates are verified. A call that can't read its token_file
  * fails with an error that names the file. */
-struct client *client_new(const struct client_config *config, struct error *err);
+struct client *client_new(const struct client_config *config,
+                          struct error *err);
 void client_free(struct client *client);
 
 struct client_answer {
-    int status; /* HTTP status */
+    int status;   /* HTTP status */
     json_t *body; /* owned; NULL if there was none or it is no JSON */
-    char *text; /* owned; the body as received */
+    char *text;   /* owned; the body as received */
     char etag[72];
     int retry_after_s; /* -1 = none */
 };
@@ -41,9 +42,8 @@ void client_answer_done(struct client_answer *answer);
  * 'body' borrowed, may be NULL. 'headers' NULL-terminated "Name: value" list
  * or NULL. 'timeout_ms' 0 = the client's. */
 int client_call(struct client *client, const char *method, const char *path,
-                const json_t *body, const char *const *headers,
-                long timeout_ms, struct client_answer *answer,
-                struct error *err);
+                const json_t *body, const char *const *headers, long timeout_ms,
+                struct client_answer *answer, struct error *err);
 
 /* ---- many calls at once, on one thread ------------------------------------- */
 

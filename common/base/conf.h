@@ -13,19 +13,19 @@
 
 enum conf_type {
     CONF_TEXT, /* char *, owned by the target struct: free by conf_done */
-    CONF_U64, /* uint64_t, min..max */
+    CONF_U64,  /* uint64_t, min..max */
     CONF_BOOL, /* bool: true/false/yes/no/on/off/1/0; on the command line a flag */
 };
 
 struct conf_item {
     const char *section; /* INI section; NULL = only on the command line */
-    const char *name; /* e.g. "listen"; with '-' between words */
+    const char *name;    /* e.g. "listen"; with '-' between words */
     enum conf_type type;
-    size_t offset; /* of the member in the target struct */
-    uint64_t min, max; /* CONF_U64 */
-    const char *preset; /* default, as text; NULL = unset/0/false */
+    size_t offset;          /* of the member in the target struct */
+    uint64_t min, max;      /* CONF_U64 */
+    const char *preset;     /* default, as text; NULL = unset/0/false */
     const char *value_name; /* e.g. "ADDR:PORT" for --help */
-    const char *help; /* one line, with the unit */
+    const char *help;       /* one line, with the unit */
 };
 
 /* Set all defaults. */

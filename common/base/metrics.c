@@ -120,13 +120,23 @@ static void family_free(struct metrics_family *family)
     free(family);
 }
 
+static uint64_t bits_of(double value)
+{
+    uint64_t bits = 0;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 static bool is_same(const struct metrics_family *a,
                     const struct metrics_family *b)
 {
     if (a->type != b->type || a->label_count != b->label_count ||
-        a->bound_count != b->bound_count ||
-        memcmp(a->bounds, b->bounds, sizeof a->bounds) != 0)
+        a->bound_count != b->bound_count)
         return false;
+    for (size_t i = 0; i < a->bound_count; i++) {
+        if (bits_of(a->bounds[i]) != bits_of(b->bounds[i]))
+            return false;
+    }
     for (size_t i = 0; i < a->label_count; i++) {
         if (strcmp(a->labels[i], b->labels[i]) != 0)
             return false;
@@ -239,13 +249,6 @@ struct metric *metrics_series(struct metrics_family *family,
     }
     pthread_mutex_unlock(&registry.lock);
     return metric;
-}
-
-static uint64_t bits_of(double value)
-{
-    uint64_t bits = 0;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
 }
 
 static double double_of(uint64_t bits)

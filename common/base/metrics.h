@@ -59,8 +59,8 @@ extern const size_t metrics_seconds_count;
 struct metric *metrics_series(struct metrics_family *family,
                               const char *const *values);
 
-void metric_add(struct metric *metric, uint64_t amount); /* counter */
-void metric_set(struct metric *metric, double value); /* gauge */
+void metric_add(struct metric *metric, uint64_t amount);  /* counter */
+void metric_set(struct metric *metric, double value);     /* gauge */
 void metric_observe(struct metric *metric, double value); /* histogram */
 
 /* Append all families that have a series. */

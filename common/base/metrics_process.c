@@ -9,8 +9,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -34,6 +33,17 @@ static void render_open_fds(struct str *out)
         "Number of open file descriptors.", count);
 }
 
+/* The number in field 'number' of /proc/self/stat; the text begins with field
+ * 3, 'state'. 0 where there is none. */
+static double stat_field(const char *fields, int number)
+{
+    for (int i = 3; i < number && fields; i++) {
+        fields = strchr(fields, ' ');
+        fields += fields != NULL;
+    }
+    return fields ? (double)strtoull(fields, NULL, 10) : 0;
+}
+
 void metrics_render_process(struct str *out)
 {
     render_open_fds(out);
@@ -42,29 +52,22 @@ void metrics_render_process(struct str *out)
     /* The second field is the program's name in parentheses and may hold
      * anything; fields count from the last ')'. */
     const char *fields = stat ? strrchr(stat, ')') : NULL;
-    uint64_t user = 0;
-    uint64_t system = 0;
-    uint64_t start = 0;
-    uint64_t pages = 0;
-    if (!fields ||
-        sscanf(fields,
-               ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64
-               " %" SCNu64 " %*d %*d %*d %*d %*d %*d %" SCNu64 " %*u %" SCNu64,
-               &user, &system, &start, &pages) != 4)
+    if (!fields || fields[1] != ' ')
         return;
+    fields += 2;
+    double cpu = stat_field(fields, 14) + stat_field(fields, 15);
+    double start = stat_field(fields, 22);
+    double pages = stat_field(fields, 24);
     double ticks = (double)sysconf(_SC_CLK_TCK);
     one(out, "process_cpu_seconds_total", METRICS_COUNTER,
-        "User and system CPU time spent, in seconds.",
-        (double)(user + system) / ticks);
+        "User and system CPU time spent, in seconds.", cpu / ticks);
     one(out, "process_resident_memory_bytes", METRICS_GAUGE,
-        "Resident memory, in bytes.",
-        (double)pages * (double)sysconf(_SC_PAGESIZE));
+        "Resident memory, in bytes.", pages * (double)sysconf(_SC_PAGESIZE));
     /* 'start' counts from the boot, suspended time included. */
     struct timespec up = {0};
     clock_gettime(CLOCK_BOOTTIME, &up);
     double boot = (double)timestamp_now() / 1e9 -
                   ((double)up.tv_sec + (double)up.tv_nsec / 1e9);
     one(out, "process_start_time_seconds", METRICS_GAUGE,
-        "Start of the process, in seconds since 1970.",
-        boot + (double)start / ticks);
+        "Start of the process, in seconds since 1970.", boot + start / ticks);
 }

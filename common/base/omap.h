@@ -25,7 +25,8 @@ struct omap_node;
 struct omap {
     struct omap_node *root; /* NULL = empty */
     size_t count;
-    uint64_t edit; /* nodes with this number may be changed in place; 0 = none */
+    uint64_t
+        edit; /* nodes with this number may be changed in place; 0 = none */
 };
 
 /* The value, borrowed from the map, or NULL. */
