@@ -251,7 +251,7 @@ static const struct option_spec create_options[] = {
     {"file", "FILE", "the whole request as JSON ('-' = standard input)"},
     {"vcpus", "N", "virtual CPUs (default 1)"},
     {"memory-mib", "N", "memory in MiB (default 1024)"},
-    {"port", "KEY=VALUE,…",
+    {"port", "KEY=VALUE,...",
      "a port; may be repeated. Keys: name, mac, "
      "physical_network, vnic_type, fallback, vendor_id, "
      "device_id, and the policy's fields"},
