@@ -53,7 +53,7 @@ static void print_options(const struct option_spec *options, size_t count)
         snprintf(left, sizeof left, "--%s%s%s", options[i].name,
                  options[i].value ? " " : "",
                  options[i].value ? options[i].value : "");
-        printf("  %-28s %s\n", left, options[i].help);
+        printf("  %-27s  %s\n", left, options[i].help);
     }
 }
 

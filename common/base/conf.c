@@ -275,7 +275,7 @@ void conf_print_help(const struct conf_item *items, size_t count)
         if (items[i].type != CONF_BOOL)
             str_printf(&left, " %s",
                        items[i].value_name ? items[i].value_name : "VALUE");
-        printf("  %-28s %s", str_text(&left), items[i].help);
+        printf("  %-27s  %s", str_text(&left), items[i].help);
         if (items[i].preset && items[i].type != CONF_BOOL)
             printf(" (default %s)", items[i].preset);
         putchar('\n');
