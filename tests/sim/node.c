@@ -36,7 +36,6 @@ static int fault_hook(void *context, enum sim_step step,
                                   ENODEV, EINVAL, EOPNOTSUPP};
     struct node *node = context;
     struct sim *sim = node->sim;
-    (void)fields;
     if (step == SIM_STEP_VF_WRITTEN)
         truth_vf(node, sim_host_pf_find(node->world, pf), vf, true);
     if (dies_here(node))
@@ -49,7 +48,11 @@ static int fault_hook(void *context, enum sim_step step,
         return 0;
     sim->fault = FAULT_NETLINK;
     bool pf_read = step == SIM_STEP_READ_PF || step == SIM_STEP_INVENTORY;
-    return numbers[below(sim, pf_read ? 4 : step == SIM_STEP_VF_WRITE ? 7 : 5)];
+    size_t count = pf_read ? 4 : step == SIM_STEP_VF_WRITE ? 7 : 5;
+    /* A driver that has no spoofchk does not get one in between. */
+    if (fields & POLICY_BIT(POLICY_SPOOFCHK))
+        count = 6;
+    return numbers[below(sim, count)];
 }
 
 static int64_t now_hook(void *context)

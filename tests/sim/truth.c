@@ -303,7 +303,18 @@ static void check_applied(struct node *node, const struct observed_port *told)
                        : "did not read as told");
 }
 
-/* The agent proves that the port is off the VF. */
+static bool is_held(struct node *node, const struct claim *claim)
+{
+    const struct agent_state *state = agent_state_view(node->agent);
+    for (size_t i = 0; i < state->managed_count; i++)
+        if (state->managed[i].claim.vf_index == claim->vf_index &&
+            pf_key_compare(&state->managed[i].claim.pf, &claim->pf) == 0)
+            return true;
+    return false;
+}
+
+/* The agent proves that the port is off the VF; of a VF that was gone for long
+ * it gives the port up and keeps the VF, to clean it when it comes back. */
 static void check_absent(struct node *node, const struct observed_port *told)
 {
     struct port_truth *port = truth_port(node->sim, &told->id);
@@ -319,7 +330,7 @@ static void check_absent(struct node *node, const struct observed_port *told)
     const struct vf_truth *truth = &node->vfs[pf][told->claim.vf_index];
     const struct vf_was *now = &truth->was[(truth->count - 1) % VF_HISTORY];
     char id[UUID_TEXT_SIZE];
-    if (now->readable && truth->owner &&
+    if (now->readable && truth->owner && !is_held(node, &told->claim) &&
         uuid_equal(&node->sim->ports[truth->owner - 1].id, &told->id))
         sim_broken(node->sim, "I7",
                    "%s reports port %s absent, but its MAC is on %s VF %u",
