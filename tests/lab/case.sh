@@ -87,12 +87,12 @@ kernel_vfs() {
         mac: .address, vlan: (.vlan_list[0].vlan // 0), vlan_qos: (.vlan_list[0].qos // 0),
         vlan_proto: (.vlan_list[0].protocol // "802.1q" | ascii_downcase),
         min_tx_rate_mbps: (.rate.min_tx // 0), max_tx_rate_mbps: (.rate.max_tx // 0),
-        spoofchk, trust, link_state}}] | from_entries'
+        spoofchk: (if .spoofchk then "on" else "off" end), trust: (if .trust then "on" else "off" end), link_state}}] | from_entries'
 }
 kernel_vf() { kernel_vfs "$1" | jq -c --arg n "$2" '.[$n]'; } # HOST INDEX
 
 # A VF that reads clean, apart from its MAC: that is zero, or what the VF's own driver on the host gave itself.
-CLEAN='{"vlan":0,"vlan_qos":0,"vlan_proto":"802.1q","min_tx_rate_mbps":0,"max_tx_rate_mbps":0,"spoofchk":true,"trust":false,"link_state":"auto"}'
+CLEAN='{"vlan":0,"vlan_qos":0,"vlan_proto":"802.1q","min_tx_rate_mbps":0,"max_tx_rate_mbps":0,"spoofchk":"on","trust":"off","link_state":"auto"}'
 check_clean() { # HOST INDEX FORMER-MAC
     local vf mac own
     vf=$(kernel_vf "$1" "$2")
@@ -125,6 +125,11 @@ scheduler_dead() { ! scheduler_alive; }
 scheduler_stop() { # SIGNAL
     kill "-$1" "$(<"$RUN/scheduler.pid")" 2>/dev/null || true
     within 20 "scheduler ends" scheduler_dead
+}
+enroll() { # HOST: a token of its own from the scheduler, put where its agent reads it
+    in_netns "$BIN/sriov-admin" host enroll "$1" --server "$SERVER" --token-file "$TOKEN_FILE" --out "$RUN/$1.token" 2>>"$RUN/admin.log" ||
+        fail "sriov-admin host enroll $1: $(tail -n 3 "$RUN/admin.log")"
+    host_push "$1" "$RUN/$1.token" /etc/sriov/token
 }
 agent_start() { # HOST
     host_ssh "$1" "nohup /usr/local/bin/sriov-agent run --server $SERVER --name $1 --token-file /etc/sriov/token \
