@@ -168,9 +168,29 @@ static int check_headers(const struct http_request *request, struct error *err)
                      request->server->config.header_max);
 }
 
+/* Whoever stands between us and the client must see the same end of a body as we
+ * do (RFC 9112, section 6.3): what could be read in two ways is refused, and the
+ * connection ends, because we can't know where its next request begins. */
+static int check_framing(struct http_request *request, struct error *err)
+{
+    size_t lengths = request_count_headers(request, "Content-Length");
+    size_t encodings = request_count_headers(request, "Transfer-Encoding");
+    if (lengths + encodings <= 1 &&
+        (!encodings ||
+         strcasecmp(http_header(request, "Transfer-Encoding"), "chunked") == 0))
+        return 0;
+    request->closes = true;
+    error_fill(err, ERROR_INVALID, 0, "", "the size of the body is not clear");
+    error_remedy(err, "send one Content-Length, or 'Transfer-Encoding: "
+                      "chunked' alone");
+    return -1;
+}
+
 static int check_all(struct http_request *request, const char *method,
                      struct error *err)
 {
+    if (check_framing(request, err))
+        return -1;
     if (request->target_error.code != ERROR_NONE) {
         *err = request->target_error;
         return -1;

@@ -129,6 +129,8 @@ struct http_request *request_new(struct http_server *server, const char *raw,
 void request_put_unlock(struct http_request *request);
 /* Copy the headers and make or take the request's id. */
 void request_take_headers(struct http_request *request);
+size_t request_count_headers(const struct http_request *request,
+                             const char *name);
 
 /* ---- check.c */
 /* All that can be refused before the body; fills 'problem' and 'refused'. */

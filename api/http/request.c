@@ -84,17 +84,35 @@ void request_take_headers(struct http_request *request)
 
 /* ---- what handlers ask ------------------------------------------------------------- */
 
+/* The value of the header after '*at' in the list, which moves on behind it. */
+static const char *next_header(const struct http_request *request,
+                               const char **at, const char *name)
+{
+    const char *end = str_text(&request->headers) + request->headers.length;
+    while (*at < end) {
+        const char *found = *at;
+        const char *value = found + strlen(found) + 1;
+        *at = value + strlen(value) + 1;
+        if (strcasecmp(found, name) == 0)
+            return value;
+    }
+    return NULL;
+}
+
 const char *http_header(const struct http_request *request, const char *name)
 {
     const char *at = str_text(&request->headers);
-    const char *end = at + request->headers.length;
-    while (at < end) {
-        const char *value = at + strlen(at) + 1;
-        if (strcasecmp(at, name) == 0)
-            return value;
-        at = value + strlen(value) + 1;
-    }
-    return NULL;
+    return next_header(request, &at, name);
+}
+
+size_t request_count_headers(const struct http_request *request,
+                             const char *name)
+{
+    const char *at = str_text(&request->headers);
+    size_t count = 0;
+    while (next_header(request, &at, name))
+        count++;
+    return count;
 }
 
 const char *http_param(const struct http_request *request, const char *name)

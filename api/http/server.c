@@ -79,21 +79,20 @@ static enum MHD_Result begin(struct http_request *request, const char *method)
     pthread_mutex_unlock(&server->lock);
     request_take_headers(request);
     request_check(request, method);
-    if (!request->chunked && !request->body_length) {
-        peer_is_served(server->peers, request->peer);
-        return MHD_YES;
-    }
     const char *expect = http_header(request, "Expect");
+    bool asks = expect && strcasecmp(expect, "100-continue") == 0;
     if (request->refused &&
-        ((expect && strcasecmp(expect, "100-continue") == 0) ||
-         request->body_length > DISCARD_MAX)) {
+        (request->closes || asks || request->body_length > DISCARD_MAX)) {
         request->closes = true;
         answer_problem(request);
         peer_is_served(server->peers, request->peer);
         peer_linger(server->peers, request->peer);
         return send_answer(request);
     }
-    peer_receives_body(server->peers, request->peer);
+    if (request->chunked || request->body_length)
+        peer_receives_body(server->peers, request->peer);
+    else
+        peer_is_served(server->peers, request->peer);
     return MHD_YES;
 }
 

@@ -294,6 +294,30 @@ START_TEST(malformed_http_is_answered_400)
 }
 END_TEST
 
+START_TEST(a_body_whose_end_could_be_read_in_two_ways_is_refused)
+{
+    site_start();
+    static const char *const bad[] = {
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "Content-Length: 0\r\nContent-Length: 35\r\n\r\n",
+        "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+        "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        auto_free char *text = mem_printf(
+            POST_HEAD "%sGET /v1/open HTTP/1.1\r\nHost: x\r\n\r\n", bad[i]);
+        int fd = site_connect();
+        peer_send(fd, text);
+        struct reply reply = peer_read(fd, false);
+        json_decref(check_problem(&reply, 400, "invalid"));
+        reply_done(&reply);
+        ck_assert(peer_is_ended(fd, 5000)); /* no second answer */
+        close(fd);
+    }
+    site_stop();
+}
+END_TEST
+
 START_TEST(oversized_heads_are_refused_and_the_peer_is_told)
 {
     site_start();
@@ -334,4 +358,5 @@ CHECK_MAIN("http bodies",
            a_body_may_come_in_single_bytes, a_body_that_creeps_is_cut_off,
            a_peer_that_leaves_in_the_middle_leaves_nothing_behind,
            malformed_http_is_answered_400,
+           a_body_whose_end_could_be_read_in_two_ways_is_refused,
            oversized_heads_are_refused_and_the_peer_is_told);
