@@ -154,19 +154,19 @@ static void owner_changed(struct node *node, size_t pf, uint16_t vf,
                    port_text(&sim->ports[before - 1], was));
 }
 
-/* As free as a VF can be: clean, or as its driver made it. Where zero is
- * refused a fresh local MAC stands for none (DESIGN section 5). */
+/* As free as a VF can read: clean, or as its driver made it. The MAC is zero, or
+ * the VF's driver's own, or where zero is refused a fresh local one. Whether
+ * somebody uses it is not in its policy: that is told by events. */
 static bool reads_free(const struct node *node, size_t pf, uint16_t vf,
                        const struct policy *now)
 {
     struct policy clean = policy_clean();
-    if (sim_host_vf_clean(node->world, pf, vf) ||
-        sim_host_vf_fresh(node->world, pf, vf))
+    if (sim_host_vf_fresh(node->world, pf, vf))
         return true;
     clean.set = now->set & ~POLICY_BIT(POLICY_MAC);
-    return !sim_host_vf_external(node->world, pf, vf) &&
-           mac_is_local(&now->mac) && !port_of_mac(node->sim, &now->mac) &&
-           policy_difference(&clean, now) == 0;
+    return policy_difference(&clean, now) == 0 &&
+           (!policy_has(now, POLICY_MAC) || mac_is_zero(&now->mac) ||
+            (mac_is_local(&now->mac) && !port_of_mac(node->sim, &now->mac)));
 }
 
 static void trace_vf(const struct node *node, size_t pf, uint16_t vf,
