@@ -152,7 +152,24 @@ struct report {
     struct api_job api;
     struct observed *observed;
     size_t unknown; /* members that we don't know: a newer agent */
+    unsigned failures[POLICY_FIELD_MAX + 1]; /* new ones; the last: no field */
 };
+
+/* Which fields failed, of the ports whose failure this report made known. */
+static void note_failures(struct report *report, const struct tx *tx)
+{
+    const struct observed *observed = report->observed;
+    for (size_t i = 0; i < tx->count; i++) {
+        const struct event *event =
+            tx->records[i].kind == RECORD_EVENT ? tx->records[i].after : NULL;
+        if (!event || strcmp(event->type, "PortFailed") != 0)
+            continue;
+        for (size_t j = 0; j < observed->port_count; j++)
+            if (uuid_equal(&observed->ports[j].id, &event->port))
+                report->failures[policy_field_parse(
+                    observed->ports[j].condition.field)]++;
+    }
+}
 
 static int run_report(struct job *job, struct core *core,
                       const struct core_call *call, struct tx *tx,
@@ -161,7 +178,11 @@ static int run_report(struct job *job, struct core *core,
     struct report *report = (struct report *)job;
     /* Also when the report is refused or can't be stored: it lives. */
     core_heard(core, job->actor, call->now_ns);
-    return core_observe(core, call, job->actor, report->observed, tx, err);
+    int result =
+        core_observe(core, call, job->actor, report->observed, tx, err);
+    if (result == 0)
+        note_failures(report, tx);
+    return result;
 }
 
 static void answer_report(struct job *job, struct snapshot *snapshot,
@@ -180,6 +201,7 @@ static void answer_report(struct job *job, struct snapshot *snapshot,
         }
         api_problem(request, err, extra);
     } else {
+        count_policy_failures(report->failures);
         json_t *body = json_object();
         wire_set(body, "sequence", wire_number(report->observed->sequence));
         wire_set(body, "revision",

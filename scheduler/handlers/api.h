@@ -117,6 +117,8 @@ HANDLER(handle_openapi);
 
 /* ---- counting ------------------------------------------------------------------------------ */
 void count_init(void);
+/* Ports whose policy could not be applied, by field; the last: no field. */
+void count_policy_failures(const unsigned failures[POLICY_FIELD_MAX + 1]);
 /* One placement: how long it took, and the reasons if it failed (NULL: it did
  * not). */
 void count_placement(double seconds, const struct placement_reasons *reasons);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 static struct metric *placement_seconds;
-static struct metrics_family *placement_failures;
+static struct metrics_family *placement_failures, *policy_failures;
 
 void count_init(void)
 {
@@ -24,6 +24,9 @@ void count_init(void)
     placement_failures = metrics_counter(
         "sriov_placement_failures_total", "reason",
         "Placements refused, by the reason that most hosts gave.");
+    policy_failures =
+        metrics_counter("sriov_policy_apply_failures_total", "field",
+                        "Ports whose policy a host could not apply, by field.");
     const char *build[] = {SRIOV_VERSION};
     metric_set(metrics_series(metrics_gauge("sriov_build_info", "version",
                                             "Always 1; the version as label."),
@@ -40,6 +43,17 @@ void count_placement(double seconds, const struct placement_reasons *reasons)
     const char *reason[] = {reasons->count ? reasons->items[0].reason
                                            : "no_hosts"};
     metric_add(metrics_series(placement_failures, reason), 1);
+}
+
+void count_policy_failures(const unsigned failures[POLICY_FIELD_MAX + 1])
+{
+    for (int i = 0; i <= POLICY_FIELD_MAX; i++) {
+        const char *field[] = {i == POLICY_FIELD_MAX
+                                   ? "none"
+                                   : policy_field_name((enum policy_field)i)};
+        if (failures[i])
+            metric_add(metrics_series(policy_failures, field), failures[i]);
+    }
 }
 
 /* ---- from the snapshot ---------------------------------------------------------- */

@@ -2,6 +2,8 @@
 """The main job over REST, with a real scheduler and hand-made agents."""
 import http.client
 import json
+import re
+import shutil
 import subprocess
 import threading
 import time
@@ -71,6 +73,7 @@ class Main(Fixture):
         condition = self.condition("failed")
         self.assertEqual((condition["status"], condition["reason"], condition["field"]), ("False", "FieldRefused", "vlan"))
         self.assertIn("EOPNOTSUPP", condition["message"])
+        self.assertIn(b'sriov_policy_apply_failures_total{field="vlan"} 1\n', self.s.raw("GET", "/metrics").raw)
 
     def test_a_dry_run_keeps_nothing(self):
         self.ready_host("dry1")
@@ -356,6 +359,26 @@ class Meta(Fixture):
         for start in ("sriov_placement_duration_seconds_count ", "sriov_placement_failures_total{reason=", "sriov_build_info{version=",
                       'sriov_agent_last_seen_timestamp_seconds{host="metric1"} ', "sriov_commit_duration_seconds_count "):
             self.assertTrue([line for line in lines if line.startswith(start)], start)
+
+    def test_metrics_are_those_of_the_list(self):
+        """Names, types and labels as in docs/metrics.md; the format as Prometheus' own tool wants it."""
+        listed = {}
+        with open(f"{ROOT}/docs/metrics.md", encoding="utf-8") as file:
+            for name, kind, labels in re.findall(r"^\| `(\w+)` \| (\w+) \| ([\w ]*)\|", file.read(), re.M):
+                listed[name] = (kind, set(labels.split()))
+        self.ready_host("metric2")
+        text = self.s.raw("GET", "/metrics").raw
+        kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text.decode(), re.M))
+        self.assertGreater(len(kinds), 15)
+        for name, kind in kinds.items():
+            self.assertEqual(kind, listed[name][0], name)
+        for sample, labels in re.findall(r"^(\w+)(?:\{(.*)\})? [^ ]+$", text.decode(), re.M):
+            family = sample if sample in listed else re.sub("_(bucket|sum|count)$", "", sample)
+            self.assertEqual(set(re.findall(r'(\w+)="', labels)) - {"le"}, listed[family][1], sample)
+        promtool = shutil.which("promtool")
+        if promtool:
+            checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False)
+            self.assertEqual((checked.returncode, checked.stdout + checked.stderr), (0, b""))
 
     def test_help_and_wrong_options(self):
         run = subprocess.run([f"{BIN}/sriov-scheduler", "--help"], capture_output=True, text=True, check=True)
