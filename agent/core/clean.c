@@ -3,6 +3,7 @@
  * not clean after some tries is quarantined and tried again later. Restoring
  * after a refusal is the same without the reset. */
 #include "agent/core/internal.h"
+#include "common/base/plant.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -178,6 +179,8 @@ bool clean_done(struct reconcile *r, struct entry *entry, int64_t now,
             entry->step = entry->was_reset ? STEP_PROVE : STEP_RESET;
         if (!result->failed && entry->m.phase == MANAGED_RESTORING)
             entry->step = STEP_PROVE;
+        if (PLANT(FREE_BEFORE_CLEAN))
+            clean_now(r, entry, now);
         break;
     case ACTION_RESET:
         if (result->failed && err->code != ERROR_UNSUPPORTED) {

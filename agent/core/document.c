@@ -3,6 +3,7 @@
  * revision) and how they are merged into the wants. Absence from a full document
  * is no order: what we hold for a port that it lacks is marked unknown. */
 #include "agent/core/internal.h"
+#include "common/base/plant.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -38,7 +39,8 @@ static int check(const struct reconcile *r, const struct desired *doc,
         return -1;
     const struct revision *have = &r->state.accepted;
     bool same_cluster = uuid_equal(&r->state.cluster_id, &doc->cluster_id);
-    if (same_cluster && revision_compare(&doc->revision, have) < 0)
+    if (same_cluster && revision_compare(&doc->revision, have) < 0 &&
+        !PLANT(OLD_EPOCH))
         return error_set(err, ERROR_OLD_EPOCH,
                          "the document is %" PRIu64 ".%" PRIu64 ", %" PRIu64
                          ".%" PRIu64 " was accepted before",
@@ -77,6 +79,10 @@ static void mark_unknown(struct reconcile *r)
             continue;
         entry->m.unknown = unknown;
         entry_touch(r, entry);
+        if (unknown && PLANT(ABSENCE_IS_AN_ORDER)) {
+            entry->m.unknown = false;
+            entry_move(r, entry, MANAGED_CLEANING);
+        }
     }
 }
 

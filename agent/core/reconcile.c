@@ -3,6 +3,7 @@
  * rules are in rules.c, the steps within the phases in apply.c, clean.c and
  * probe.c, what is told in view.c. */
 #include "agent/core/internal.h"
+#include "common/base/plant.h"
 #include "common/base/str.h"
 
 #include <string.h>
@@ -207,7 +208,8 @@ static bool is_allowed(struct reconcile *r, struct entry *entry, int64_t now,
 static bool is_ready(struct reconcile *r, struct entry *entry, int64_t now,
                      int64_t *wake)
 {
-    if (!works(entry) || entry->intent > r->saved)
+    bool durable = entry->intent <= r->saved || PLANT(ACT_BEFORE_DURABLE);
+    if (!works(entry) || !durable)
         return false;
     if (now < entry->next_at) {
         if (entry->next_at < *wake)

@@ -20,8 +20,9 @@
       "the agent cleans what a full document lacks")                           \
     X(ACK_BEFORE_DURABLE, "ack-before-durable",                                \
       "the scheduler answers though the commit failed")                        \
-    X(OLD_TOMBSTONE, "old-tombstone",                                          \
-      "the scheduler takes an older revision's absent for the tombstone's")
+    X(FIRST_ABSENT_FREES, "first-absent-frees",                                \
+      "the scheduler forgets a VM when the first of its ports is absent")      \
+    X(EPOCH_STAYS, "epoch-stays", "the scheduler starts under the old epoch")
 
 enum plant {
 #define X(name, text, what) PLANT_##name,

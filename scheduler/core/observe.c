@@ -4,6 +4,7 @@
  * removal is done); the events are events.c's. */
 #include "scheduler/core/observe.h"
 
+#include "common/base/plant.h"
 #include "common/base/str.h"
 
 #include <inttypes.h>
@@ -154,14 +155,15 @@ static size_t merge_pfs(const struct inventory *old,
     return count;
 }
 
-/* A reference to the inventory as it is after the report. */
+/* A reference to the inventory as it is after the report; a partial one has
+ * an 'old' to build on (check_order). */
 static struct inventory *merge_inventory(const struct inventory *old,
                                          const struct observed *observed)
 {
     struct inventory *facts = observed->inventory;
     if (observed->full)
         return ref_get(facts);
-    if (!facts)
+    if (!facts || !old)
         return ref_get(old);
     if (!facts->pf_count && !observed->gone_count &&
         inventory_same_host_facts(old, facts))
@@ -315,7 +317,7 @@ static bool vm_is_gone(const struct host_report *report, const struct vm *vm)
 {
     for (size_t i = 0; i < vm->port_count; i++)
         if (!port_is_gone(report, &vm->ports[i]))
-            return false;
+            return PLANT(FIRST_ABSENT_FREES);
     return true;
 }
 

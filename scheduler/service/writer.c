@@ -5,6 +5,7 @@
 #include "scheduler/service/writer.h"
 
 #include "common/base/mem.h"
+#include "common/base/plant.h"
 #include "scheduler/service/codec.h"
 
 #include <string.h>
@@ -296,7 +297,7 @@ enum writer_end writer_batch(struct writer *writer, struct job **jobs,
     tx_done(&batch.tx);
     if (step(writer, "answer:before"))
         return WRITER_CRASHED;
-    answer(writer, &batch, durable ? NULL : &all);
+    answer(writer, &batch, durable || PLANT(ACK_BEFORE_DURABLE) ? NULL : &all);
     return end;
 }
 
