@@ -44,6 +44,10 @@ static int fault_hook(void *context, enum sim_step step,
         return 0;
     if (step == SIM_STEP_CHANGES)
         return chance(sim, 50) ? ENOBUFS : 0;
+    if (step == SIM_STEP_VF_WRITE && chance(sim, 100)) {
+        sim->fault = FAULT_SWALLOWED;
+        return SIM_SWALLOWED;
+    }
     if (!chance(sim, 40))
         return 0;
     sim->fault = FAULT_NETLINK;

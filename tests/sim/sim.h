@@ -78,6 +78,7 @@ const char *sim_event_name(enum sim_event event);
 #define SIM_FAULTS(X)                                                          \
     X(NONE, "none")                                                            \
     X(NETLINK, "netlink-error")                                                \
+    X(SWALLOWED, "write-swallowed")                                            \
     X(SAVE, "state-disk-error")                                                \
     X(DIED, "process-dies-inside")                                             \
     X(LOST, "message-lost")                                                    \

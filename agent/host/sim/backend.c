@@ -287,6 +287,8 @@ static int sim_vf_write(struct host_backend *base, const struct pf_key *key,
             return -1;
         enum policy_field at_fault = first_field(asked);
         int number = fault(b, SIM_STEP_VF_WRITE, key, vf, asked);
+        if (number == SIM_SWALLOWED)
+            continue;
         if (number)
             return refused(err, number, at_fault, key, vf);
         number = sim_kernel_write(pf, vf, group, policy, asked, &at_fault);

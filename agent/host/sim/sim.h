@@ -132,14 +132,17 @@ struct sim_hooks {
     void *context;
     /* Asked before each step (VF_WRITE: before each group of fields; VF_WRITTEN:
      * after each group took effect): 0 = go on, or the errno that the kernel
-     * gives. EBUSY and EAGAIN are asked again up to SIM_TRIES times. NULL =
-     * nothing ever fails by itself. */
+     * gives. EBUSY and EAGAIN are asked again up to SIM_TRIES times. VF_WRITE
+     * may also answer SIM_SWALLOWED: the kernel says yes and nothing happens, as
+     * when the device is being reset just then. NULL = nothing ever fails by
+     * itself. */
     int (*fault)(void *context, enum sim_step step, const struct pf_key *pf,
                  uint16_t vf, uint32_t fields);
     /* The clock of observed_at, ns. NULL = the system's. */
     int64_t (*now)(void *context);
 };
 #define SIM_TRIES 10
+#define SIM_SWALLOWED (-1)
 
 struct host_sim_config {
     struct sim_host *host; /* borrowed, must outlive the backend */
