@@ -9,7 +9,7 @@ in_code=$({
     grep -rhozE "$calls" --include='*.c' common api scheduler | tr '\0' '\n'
     cat common/base/metrics_process.c
 } | grep -oE '"(sriov|process)_[a-z_]+"' | tr -d '"' | sort -u)
-in_text=$(grep -oE '^\| `[a-z_]+`' docs/metrics.md | tr -d '|` ' | sort -u)
+in_text=$(sed -n 's/^| .\([a-z_]*_[a-z_]*\). |.*/\1/p' docs/metrics.md | sort -u)
 bad=0
 for name in $in_code; do
     echo "$in_text" | grep -qx "$name" || { echo "$name: not in docs/metrics.md"; bad=1; }
