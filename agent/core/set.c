@@ -163,8 +163,7 @@ void entry_touch(struct reconcile *r, struct entry *entry)
 void entry_move(struct reconcile *r, struct entry *entry,
                 enum managed_phase phase)
 {
-    enum managed_phase from = (enum managed_phase)entry->m.phase;
-    assert(managed_move_allowed(from, phase));
+    assert(managed_move_allowed((enum managed_phase)entry->m.phase, phase));
     entry->m.phase = (uint8_t)phase;
     entry->step = STEP_READ;
     entry->tries = 0;
@@ -183,9 +182,10 @@ void entry_move_durably(struct reconcile *r, struct entry *entry,
     entry->intent = r->version;
 }
 
-static void condition_vfill(struct condition *condition, int64_t now,
-                            enum condition_status status, const char *reason,
-                            const char *field, const char *format, va_list list)
+__attribute__((format(printf, 6, 0))) static void
+condition_vfill(struct condition *condition, int64_t now,
+                enum condition_status status, const char *reason,
+                const char *field, const char *format, va_list list)
 {
     struct condition made = {.status = (uint8_t)status, .at = now};
     str_copy(made.type, CONDITION_TYPE);
