@@ -75,17 +75,13 @@ static bool needs_people(enum error_code code)
            code == ERROR_INVALID || code == ERROR_MALFORMED_JSON;
 }
 
+/* What an agent's operator does, where the scheduler's own advice is for any
+ * client; "" = the scheduler knows better. */
 static const char *remedy_of(enum error_code code)
 {
-    if (code == ERROR_UNAUTHENTICATED || code == ERROR_NOT_FOUND)
+    if (code == ERROR_UNAUTHENTICATED)
         return "enrol the host again (sriov-admin host enroll NAME) and put "
                "the token into the agent's token file";
-    if (code == ERROR_FORBIDDEN)
-        return "the token is of another host or role: check --name and "
-               "--token-file";
-    if (code == ERROR_WRONG_HOST)
-        return "another machine reports under this name: give each its own "
-               "name and token";
     if (code == ERROR_UNAVAILABLE || code == ERROR_TIMEOUT)
         return "VFs keep their policy; it is tried again by itself";
     return "";
@@ -98,7 +94,7 @@ static void say_trouble(struct uplink *uplink, const char *what,
         return;
     uplink->trouble = err->code;
     struct error said = *err;
-    if (!*said.remedy)
+    if (*remedy_of(err->code))
         error_remedy(&said, "%s", remedy_of(err->code));
     char text[NAME_SIZE + 32];
     snprintf(text, sizeof text, "%s of host '%s'", what, uplink->name);

@@ -133,6 +133,12 @@ static void write_failed(struct reconcile *r, struct entry *entry, int64_t now,
                          const struct error *err)
 {
     enum policy_field field = policy_field_parse(err->field);
+    bool untold_only = (entry->fields & entry->readback.set) == 0;
+    if (untold_only && err->code != ERROR_AGAIN) {
+        entry->skip |= entry->fields; /* as well as it went */
+        entry->step = STEP_READ;
+        return;
+    }
     if (err->code == ERROR_UNSUPPORTED && field < POLICY_FIELD_MAX &&
         !(entry->skip & POLICY_BIT(field))) {
         entry->skip |= POLICY_BIT(field);

@@ -138,10 +138,16 @@ void reconcile_pf(struct reconcile *r, int64_t now, const struct pf_key *key,
 
 void reconcile_raise_incarnation(struct reconcile *r, uint64_t above)
 {
+    /* Where the scheduler does not say which it knows, a number from the clock is
+     * above all that were counted, and above those from an earlier clock. */
+    uint64_t seconds = (uint64_t)(r->now / TIMESTAMP_SECOND);
+    uint64_t next = r->state.incarnation * 2 + 1;
     if (r->state.incarnation <= above)
-        r->state.incarnation = above + 1;
-    else
-        r->state.incarnation = r->state.incarnation * 2 + 1;
+        next = above + 1;
+    else if (next < seconds)
+        next = seconds;
+    r->state.incarnation = next;
+
     r->incarnation_version = ++r->version;
 }
 

@@ -193,6 +193,17 @@ static void call_pf(struct member *member, size_t pf)
                    json_sprintf("physnet%zu", pf % NETWORKS)));
 }
 
+/* Ready is who has nothing more to tell: probes are over, so that what the PFs
+ * support is known to the scheduler. */
+static void settle(struct member *member)
+{
+    int64_t now = timestamp_now();
+    if (agent_is_idle(member->agent) &&
+        agent_report_due(member->agent, now) != INT64_MAX &&
+        agent_report_due(member->agent, now) > now + TIMESTAMP_SECOND)
+        move(member, MEMBER_READY);
+}
+
 static void next_call(struct member *member)
 {
     if (member->stage == MEMBER_ENROLLING)
@@ -203,7 +214,7 @@ static void next_call(struct member *member)
     else if (member->set <= sim_host_pf_count(member->host))
         call_pf(member, member->set - 1);
     else
-        move(member, MEMBER_READY);
+        settle(member);
 }
 
 void member_step(struct member *member, int64_t now)
