@@ -53,11 +53,12 @@ static void apply_host(struct core *core, const struct host *before,
 {
     if (before)
         drop_host_keys(core, before);
-    if (!after) {
+    if (before && !after) {
         index_host_remove(&core->index, before->name);
         remove_text(&core->state.hosts, before->name);
-        return;
     }
+    if (!after)
+        return;
     put_host_keys(core, after);
     const struct host_view *old = state_host(&core->state, after->name);
     struct host_view *view = NULL;

@@ -120,10 +120,11 @@ int core_host_delete(struct core *core, const struct core_call *call,
                      const char *host, struct tx *tx, struct error *err);
 
 struct pf_patch {
-    bool has_generation, has_allowed, has_physical_network;
+    bool has_generation, has_allowed, has_physical_network, has_link_speed;
     uint64_t generation; /* of the host */
     bool allowed;
     char physical_network[NAME_SIZE]; /* "" = none */
+    uint32_t link_speed_mbps; /* 0 to LINK_SPEED_MAX_MBPS: struct pf_setting */
 };
 /* Errors: NOT_FOUND (host, or a PF the host never reported), CONFLICT (the
  * management PF can't be allowed), IN_USE (claims while the physical network

@@ -27,7 +27,7 @@ static const char *const words[DISTANCE_MAX] = {
 
 const char *distance_word(enum distance distance)
 {
-    return words[distance];
+    return distance < DISTANCE_MAX ? words[distance] : "";
 }
 
 void explain_say(char *text, size_t size, const char *format, ...)
@@ -195,8 +195,9 @@ void explain_distance(const struct want *want, size_t port,
         break;
     case DISTANCE_BANDWIDTH_UNKNOWN:
         explain_say(text, size,
-                    "PF %s: link speed not known, so min_tx_rate_mbps %u "
-                    "can't be promised",
+                    "PF %s: its driver tells no link speed, so "
+                    "min_tx_rate_mbps %u can't be promised: set the PF's "
+                    "link_speed_mbps",
                     key, want->ports[port].policy.min_tx_rate_mbps);
         break;
     case DISTANCE_BANDWIDTH:
@@ -241,5 +242,5 @@ void explain_port(struct want *want, size_t port, const struct slot *slot,
     char message[192] = "";
     struct nearest nearest = explain_nearest(want, port, slot);
     explain_distance(want, port, &nearest, message, sizeof message);
-    explain_say(text, size, "%s: %s", words[nearest.distance], message);
+    explain_say(text, size, "%s: %s", distance_word(nearest.distance), message);
 }

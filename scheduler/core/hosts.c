@@ -259,6 +259,10 @@ static int check_pf_patch(const struct host_view *view,
                                "PF %s carries the host's own traffic (%s) and "
                                "is never used",
                                key->text, pf->management_reason);
+    if (patch->has_link_speed && patch->link_speed_mbps > LINK_SPEED_MAX_MBPS)
+        return error_set_field(err, ERROR_INVALID, "link_speed_mbps",
+                               "%u is above %u", patch->link_speed_mbps,
+                               LINK_SPEED_MAX_MBPS);
     if (!patch->has_physical_network)
         return 0;
     if (*patch->physical_network && !str_is_name(patch->physical_network))
@@ -317,6 +321,8 @@ int core_pf_patch(struct core *core, const struct core_call *call,
         setting->allowed = patch->allowed;
     if (patch->has_physical_network)
         str_copy(setting->physical_network, patch->physical_network);
+    if (patch->has_link_speed)
+        setting->link_speed_mbps = patch->link_speed_mbps;
     core_change(core, tx, RECORD_HOST, view->host, host);
     core_event(core, call, tx, (struct event_about){.host = host->name},
                "PfChanged", "OperatorRequest",

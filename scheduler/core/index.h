@@ -123,3 +123,20 @@ uint64_t view_free_memory_mib(const struct host_view *view);
 /* The physical network of a reported software switch, as mapped. */
 const char *view_network_name(const struct host_view *view,
                               const struct network *network);
+
+/* ---- between index.c and index_pf.c ----------------------------------------- */
+
+static inline uint64_t hash_mix(uint64_t hash, uint64_t value)
+{
+    return (hash ^ value) * 0x100000001b3u;
+}
+struct pf_slot *pf_slot_new(const struct state *state, struct slot *slot,
+                            const struct pf *pf);
+void pf_slot_free(struct index *index, struct pf_slot *pf_slot);
+/* Take over a new reading of the PF; pf_slot_relink afterwards. */
+void pf_slot_sync(struct index *index, struct pf_slot *pf_slot,
+                  const struct pf *pf);
+/* Count the free VFs and put the PF where invariant 1 wants it. */
+void pf_slot_relink(struct pf_slot *pf_slot);
+/* Put a claim on, or take it off. */
+void pf_slot_claim(struct pf_slot *pf_slot, const struct claim *claim, bool on);

@@ -79,8 +79,8 @@ static int check_identity(const struct core *core, const struct host *host,
     return 0;
 }
 
-/* No agent may use up the epochs: restored data lies a few starts back. */
-#define EPOCH_LEAP_MAX 1000000u
+/* No agent may use up the epochs: they count starts or seconds. */
+#define EPOCH_LEAP_MAX (UINT64_C(1) << 40)
 
 static int check_accepted(const struct core *core,
                           const struct observed *observed, struct error *err)

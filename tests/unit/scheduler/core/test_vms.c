@@ -131,6 +131,29 @@ START_TEST(a_vm_stays_until_every_port_of_it_is_absent)
 }
 END_TEST
 
+START_TEST(ports_may_be_proven_absent_in_different_reports)
+{
+    struct fleet fleet;
+    fleet_init(&fleet);
+    struct agent *agent = fleet_host(&fleet, "h1", 1, one_pf);
+    struct vm_request request = vm_request("web-1", 2);
+    struct vm *vm = fleet_place(&fleet, &request);
+    ck_assert_int_eq(fleet_delete(&fleet, &vm->id), 0);
+    for (size_t gone = 0; gone < 2; gone++) {
+        /* The agent forgets what it once reported absent. */
+        auto_observed struct observed *observed = agent_observed(&fleet, agent);
+        ck_assert_uint_eq(fleet_view(&fleet, "h1")->vm_count, 1);
+        observed->ports[0] = observed->ports[gone];
+        observed->port_count = 1;
+        ck_assert_int_eq(fleet_observe(&fleet, "h1", observed), 0);
+        fleet_check(&fleet);
+    }
+    ck_assert_uint_eq(fleet_view(&fleet, "h1")->vm_count, 0);
+    ref_put(vm);
+    fleet_done(&fleet);
+}
+END_TEST
+
 START_TEST(a_vf_is_free_again_only_when_the_report_says_so)
 {
     struct fleet fleet;
@@ -341,6 +364,7 @@ CHECK_MAIN("scheduler/core/vms", a_created_vm_holds_a_vf_with_its_policy,
            a_deleted_vm_is_gone_when_the_agent_proved_its_ports_clean,
            a_report_older_than_the_tombstone_does_not_end_a_vm,
            a_vm_stays_until_every_port_of_it_is_absent,
+           ports_may_be_proven_absent_in_different_reports,
            a_vf_is_free_again_only_when_the_report_says_so,
            a_vm_without_ports_is_gone_at_once, a_stale_generation_is_refused,
            a_name_is_free_while_its_old_owner_is_being_deleted,
