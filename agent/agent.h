@@ -57,8 +57,8 @@ struct agent_config {
     void *state_context;
     int64_t heartbeat_ns; /* 0 = 10 s */
     int64_t coalesce_ns;  /* changes wait so long for others; 0 = 100 ms */
-    int64_t audit_ns; /* PFs with VFs in our hands are read again so often; 0 =
-                         60 s, negative = never */
+    int64_t audit_ns;     /* all PFs are read again so often, for what no event
+                         tells; 0 = 60 s, negative = never */
     unsigned actions_per_step; /* kernel or disk calls in one step; 0 = 16. With
                                   1 a simulation can crash between any two. */
     uint64_t seed;             /* of the MACs that probes write */

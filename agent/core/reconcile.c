@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reconcile object: readings in, the next action out, its result back. The
- * rules are in rules.c, the steps within the phases in apply.c, clean.c and
- * probe.c, what is told in view.c. */
+/* The reconcile object: the next action out, its result back. What comes in is in
+ * document.c and readings.c, the rules are in rules.c, the steps within the
+ * phases in apply.c, clean.c and probe.c, what is told in view.c. */
 #include "agent/core/internal.h"
 #include "common/base/plant.h"
 #include "common/base/str.h"
@@ -45,95 +45,6 @@ void reconcile_free(struct reconcile *r)
     free(r->wants);
     agent_state_done(&r->state);
     free(r);
-}
-
-/* ---- readings ---------------------------------------------------------------------- */
-
-static void forget_readbacks(struct reconcile *r, const struct pf_key *key)
-{
-    for (size_t i = 0; i < r->entry_count; i++) {
-        if (pf_key_compare(&r->entries[i]->m.claim.pf, key) == 0)
-            r->entries[i]->has_readback = false;
-    }
-}
-
-/* What a later reading says of the VFs that we hold. */
-static void take_readbacks(struct reconcile *r, const struct pf *pf)
-{
-    forget_readbacks(r, &pf->key);
-
-    for (size_t i = 0; i < pf->vf_count; i++) {
-        const struct vf *vf = &pf->vfs[i];
-        struct entry *entry = entry_at(r, &pf->key, vf->index);
-        if (!entry || vf->observed_at == 0)
-            continue;
-        entry->has_readback = true;
-        entry->readback = vf->policy;
-        entry->readback_at = vf->observed_at;
-    }
-}
-
-static void put_pf(struct reconcile *r, const struct pf *pf)
-{
-    struct pf_slot *slot = slot_of(r, &pf->key);
-    if (!slot) {
-        mem_grow(&r->pfs, &r->pf_capacity, r->pf_count, sizeof *r->pfs);
-        size_t i = r->pf_count++;
-        for (; i > 0 && pf_key_compare(&r->pfs[i - 1].pf->key, &pf->key) > 0;
-             i--)
-            r->pfs[i] = r->pfs[i - 1];
-        slot = &r->pfs[i];
-        memset(slot, 0, sizeof *slot);
-    }
-    bool same = slot->pf && pf_same(slot->pf, pf);
-    ref_put(slot->pf);
-    slot->pf = pf_dup(pf);
-    take_readbacks(r, slot->pf);
-    if (!same)
-        pf_changed(r, &pf->key);
-}
-
-static void remove_pf(struct reconcile *r, const struct pf_key *key)
-{
-    struct pf_slot *slot = slot_of(r, key);
-    if (!slot)
-        return;
-    forget_readbacks(r, key);
-    ref_put(slot->pf);
-    size_t i = (size_t)(slot - r->pfs);
-    r->pf_count--;
-    memmove(r->pfs + i, r->pfs + i + 1, (r->pf_count - i) * sizeof *r->pfs);
-    r->changes++;
-}
-
-void reconcile_inventory(struct reconcile *r, int64_t now,
-                         const struct inventory *inventory)
-{
-    r->now = now;
-    for (size_t i = r->pf_count; i-- > 0;) {
-        struct pf_key key = r->pfs[i].pf->key;
-        if (!inventory_pf(inventory, &key))
-            remove_pf(r, &key);
-    }
-    for (size_t i = 0; i < inventory->pf_count; i++)
-        put_pf(r, inventory->pfs[i]);
-    if (!r->facts || !inventory_same_host_facts(r->facts, inventory))
-        r->changes++;
-    const struct inventory *old = r->facts;
-    r->facts = ref_get(inventory);
-    ref_put(old);
-    r->replan = true;
-}
-
-void reconcile_pf(struct reconcile *r, int64_t now, const struct pf_key *key,
-                  const struct pf *pf)
-{
-    r->now = now;
-    if (pf)
-        put_pf(r, pf);
-    else
-        remove_pf(r, key);
-    r->replan = true;
 }
 
 void reconcile_raise_incarnation(struct reconcile *r, uint64_t above)

@@ -101,8 +101,6 @@ const struct pf *reconcile_pf_at(const struct reconcile *r, size_t index);
 uint64_t reconcile_pf_changes(const struct reconcile *r, size_t index);
 /* A new PF: the last reading with our VF states, owners and capabilities. */
 struct pf *reconcile_pf_view(const struct reconcile *r, size_t index);
-/* Does the PF carry VFs that are in our hands? */
-bool reconcile_pf_held(const struct reconcile *r, size_t index);
 /* All ports that are wanted or held: fills up to 'max', returns how many there
  * are. */
 size_t reconcile_ports(const struct reconcile *r, struct observed_port *out,

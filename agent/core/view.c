@@ -66,16 +66,6 @@ struct pf *reconcile_pf_view(const struct reconcile *r, size_t index)
     return pf;
 }
 
-bool reconcile_pf_held(const struct reconcile *r, size_t index)
-{
-    for (size_t i = 0; i < r->entry_count; i++) {
-        if (pf_key_compare(&r->entries[i]->m.claim.pf,
-                           &r->pfs[index].pf->key) == 0)
-            return true;
-    }
-    return false;
-}
-
 static uint8_t port_phase_of(const struct entry *entry)
 {
     switch ((enum managed_phase)entry->m.phase) {
