@@ -103,13 +103,21 @@ static int run_set(struct cli *cli)
     bool deny = cli_option(cli, "deny") != NULL;
     if (allow && deny)
         return cli_fail("--allow and --deny exclude each other");
-    if (!network && !allow && !deny)
+    const char *speed_text = cli_option(cli, "link-speed-mbps");
+    uint64_t speed = 0;
+    if (speed_text && !str_to_u64(speed_text, 10, INT32_MAX, &speed))
+        return cli_fail("--link-speed-mbps '%s' is no whole number",
+                        speed_text);
+    if (!network && !allow && !deny && !speed_text)
         return cli_fail("nothing to set; see sriov-admin pf set --help");
     json_t *request = json_object();
     if (allow || deny)
         json_object_set_new(request, "allowed", json_boolean(allow));
     if (network)
         json_object_set_new(request, "physical_network", json_string(network));
+    if (speed_text)
+        json_object_set_new(request, "link_speed_mbps",
+                            json_integer((json_int_t)speed));
     auto_free char *path =
         cli_path("/v1/hosts/{}/pfs/{}", cli->arguments[0], cli->arguments[1]);
     json_t *body = NULL;
@@ -130,6 +138,9 @@ static const struct option_spec set_options[] = {
     {"physical-network", "NAME",
      "the physical network its port is plugged "
      "into; '' = none"},
+    {"link-speed-mbps", "N",
+     "your word for the link's speed, used only where the driver tells none; "
+     "min rates are promised against it"},
 };
 
 const struct command pf_commands[] = {
@@ -145,6 +156,6 @@ const struct command pf_commands[] = {
      "No PF is used before it is allowed. The PF that carries the host's own\n"
      "traffic can't be.",
      "sriov-admin pf set h17 0000:3b:00.0 --allow --physical-network physnet0",
-     set_options, 3, run_set},
+     set_options, 4, run_set},
 };
 const size_t pf_command_count = sizeof pf_commands / sizeof *pf_commands;

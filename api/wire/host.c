@@ -26,6 +26,8 @@ static json_t *settings_array(const struct host *host)
         wire_set(item, "allowed", json_boolean(setting->allowed));
         wire_set(item, "physical_network",
                  wire_text(setting->physical_network));
+        wire_set(item, "link_speed_mbps",
+                 wire_number(setting->link_speed_mbps));
         json_array_append_new(settings, item);
     }
     return settings;
@@ -116,6 +118,10 @@ static int read_lists(const json_t *settings, const json_t *mappings,
         json_take_bool(&reader, "allowed", false, &setting->allowed);
         wire_take_copy(&reader, "physical_network", false,
                        setting->physical_network);
+        uint64_t speed = 0;
+        json_take_u64(&reader, "link_speed_mbps", false, 0, LINK_SPEED_MAX_MBPS,
+                      &speed);
+        setting->link_speed_mbps = (uint32_t)speed;
         if (json_reader_end(&reader, false, NULL))
             return -1;
     }

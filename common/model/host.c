@@ -65,6 +65,14 @@ struct host *host_dup(const struct host *host)
     return copy;
 }
 
+uint32_t pf_link_speed_mbps(const struct pf *pf,
+                            const struct pf_setting *setting)
+{
+    if (pf->link_speed_mbps > 0)
+        return (uint32_t)pf->link_speed_mbps;
+    return setting ? setting->link_speed_mbps : 0;
+}
+
 const struct pf_setting *host_pf_setting(const struct host *host,
                                          const struct pf_key *key)
 {

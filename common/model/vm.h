@@ -11,10 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VNIC_TYPES(X)                   \
-    X(DIRECT, "direct")                 \
-    X(DIRECT_PHYSICAL, "direct-physical") \
-    X(MACVTAP, "macvtap")               \
+#define VNIC_TYPES(X)                                                          \
+    X(DIRECT, "direct")                                                        \
+    X(DIRECT_PHYSICAL, "direct-physical")                                      \
+    X(MACVTAP, "macvtap")                                                      \
     X(NORMAL, "normal")
 enum vnic_type {
 #define X(name, wire) VNIC_##name,
@@ -89,7 +89,7 @@ struct port {
     struct uuid id;
     char name[NAME_SIZE];
     struct mac mac;
-    char physical_network[NAME_SIZE]; /* "" = any */
+    char physical_network[NAME_SIZE];                  /* "" = any */
     uint8_t vnic_type, fallback, guest_failover, path; /* the enums above */
     bool degraded;
     char degraded_reason[NAME_SIZE * 2];
@@ -111,8 +111,8 @@ struct vm {
     uint32_t vcpus;
     uint64_t memory_mib;
     uint8_t lifecycle, state, strategy; /* the enums above */
-    uint64_t generation; /* 1 at creation, +1 each change: the ETag */
-    int64_t created_at; /* ns */
+    uint64_t generation;  /* 1 at creation, +1 each change: the ETag */
+    int64_t created_at;   /* ns */
     char host[NAME_SIZE]; /* the host's name */
     char idempotency_key[IDEMPOTENCY_KEY_SIZE]; /* "" = none */
     uint64_t request_hash; /* of the creating body, for the key */
@@ -128,7 +128,8 @@ static inline void vm_put_p(struct vm **vm)
 #define auto_vm __attribute__((cleanup(vm_put_p)))
 
 /* One line of 'conditions[]', as Kubernetes shapes them. */
-#define CONDITION_STATUSES(X) X(UNKNOWN, "Unknown") X(TRUE, "True") X(FALSE, "False")
+#define CONDITION_STATUSES(X)                                                  \
+    X(UNKNOWN, "Unknown") X(TRUE, "True") X(FALSE, "False")
 enum condition_status {
 #define X(name, wire) CONDITION_##name,
     CONDITION_STATUSES(X)
@@ -140,8 +141,8 @@ enum condition_status condition_status_parse(const char *name);
 struct condition {
     char type[32]; /* "PolicyApplied" */
     uint8_t status;
-    char reason[48]; /* CamelCase, for programs: "FieldRefused" */
-    char field[24]; /* policy field or "" */
+    char reason[48];   /* CamelCase, for programs: "FieldRefused" */
+    char field[24];    /* policy field or "" */
     char message[256]; /* for people, with errno and what to do */
     int64_t at;
 };
@@ -151,7 +152,15 @@ struct pf_setting {
     struct pf_key key;
     bool allowed; /* may be used for claims; off until said */
     char physical_network[NAME_SIZE]; /* "" = none */
+    uint32_t link_speed_mbps; /* the operator's word, used only where the driver
+                                 tells no speed (virtual devices); 0 = not said,
+                                 then no min rate can be promised there */
 };
+#define LINK_SPEED_MAX_MBPS 10000000u /* 10 Tbit/s: far above what exists */
+/* The speed that min rates are promised against: the kernel's word, else the
+ * operator's; 0 = nobody says. 'setting' may be NULL. */
+uint32_t pf_link_speed_mbps(const struct pf *pf,
+                            const struct pf_setting *setting);
 struct network_mapping {
     char device[NETDEV_NAME_SIZE]; /* bridge on the host */
     char physical_network[NAME_SIZE];
@@ -174,7 +183,7 @@ struct host {
     uint64_t generation;
     int64_t enrolled_at;
     size_t label_count, pf_setting_count, mapping_count;
-    struct label *labels; /* owned arrays */
+    struct label *labels;           /* owned arrays */
     struct pf_setting *pf_settings; /* ordered by key */
     struct network_mapping *mappings;
 };
@@ -189,11 +198,11 @@ static inline void host_put_p(struct host **host)
 const struct pf_setting *host_pf_setting(const struct host *host,
                                          const struct pf_key *key);
 
-#define HOST_STATES(X)            \
-    X(READY, "ready")             \
-    X(UNREACHABLE, "unreachable") \
-    X(CORDONED, "cordoned")       \
-    X(DRAINING, "draining")       \
+#define HOST_STATES(X)                                                         \
+    X(READY, "ready")                                                          \
+    X(UNREACHABLE, "unreachable")                                              \
+    X(CORDONED, "cordoned")                                                    \
+    X(DRAINING, "draining")                                                    \
     X(FENCED, "fenced")
 enum host_state {
 #define X(name, wire) HOST_##name,
@@ -204,7 +213,14 @@ enum host_state {
 const char *host_state_name(enum host_state state);
 enum host_state host_state_parse(const char *name);
 
-enum role { ROLE_NONE, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN, ROLE_AGENT, ROLE_MAX };
+enum role {
+    ROLE_NONE,
+    ROLE_VIEWER,
+    ROLE_OPERATOR,
+    ROLE_ADMIN,
+    ROLE_AGENT,
+    ROLE_MAX
+};
 const char *role_name(enum role role); /* "viewer" ... "agent" */
 enum role role_parse(const char *name);
 
@@ -212,7 +228,7 @@ enum role role_parse(const char *name);
 struct token {
     struct ref ref;
     char name[NAME_SIZE];
-    uint8_t role; /* enum role: viewer, operator, admin */
+    uint8_t role;     /* enum role: viewer, operator, admin */
     uint8_t hash[32]; /* SHA-256 */
     int64_t created_at;
 };
@@ -243,7 +259,7 @@ struct event {
     struct ref ref;
     uint64_t sequence;
     int64_t at;
-    char type[48]; /* CamelCase: "VmClaimed" */
+    char type[48];        /* CamelCase: "VmClaimed" */
     char host[NAME_SIZE]; /* "" = none */
     struct uuid vm, port; /* zero = none */
     char reason[48];

@@ -25,13 +25,13 @@ struct snapshot;
 /* ---- change records ----------------------------------------------------- */
 
 /* X(NAME, store kind, durable) */
-#define RECORD_KINDS(X)              \
-    X(CLUSTER, "cluster", true)      \
-    X(TOKEN, "token", true)          \
-    X(HOST, "host", true)            \
-    X(VM, "vm", true)                \
-    X(EVENT, "event", true)          \
-    X(REPORT, "report", false) /* a cache: reported again after a start */ \
+#define RECORD_KINDS(X)                                                        \
+    X(CLUSTER, "cluster", true)                                                \
+    X(TOKEN, "token", true)                                                    \
+    X(HOST, "host", true)                                                      \
+    X(VM, "vm", true)                                                          \
+    X(EVENT, "event", true)                                                    \
+    X(REPORT, "report", false)     /* a cache: reported again after a start */ \
     X(PRESENCE, "presence", false) /* seen or not: known again after a start */
 enum record_kind {
 #define X(name, kind, durable) RECORD_##name,
@@ -78,7 +78,7 @@ int core_restore(struct core *core, enum record_kind kind, const void *object,
 struct core_call {
     int64_t now_ns;
     struct rng *rng;
-    const char *actor; /* "admin", "agent h1", "scheduler" */
+    const char *actor;      /* "admin", "agent h1", "scheduler" */
     const char *request_id; /* "" = none */
 };
 
@@ -96,7 +96,9 @@ struct snapshot *core_publish(struct core *core);
 /* ---- commands ------------------------------------------------------------ */
 
 /* New host name with its token's hash; an existing name gets the new token
- * (re-enrolment; *renewed tells). Errors: INVALID (name). */
+ * (re-enrolment; *renewed tells) and its last report is forgotten, so that an
+ * agent whose state folder was lost can begin anew; the binding to the machine
+ * stays. Errors: INVALID (name), CONFLICT (the hash is somebody else's). */
 int core_host_enroll(struct core *core, const struct core_call *call,
                      const char *name, const uint8_t token_hash[32],
                      struct tx *tx, bool *renewed, struct error *err);
@@ -105,11 +107,12 @@ int core_host_enroll(struct core *core, const struct core_call *call,
 struct host_patch {
     bool has_generation, has_cordoned, has_vcpu_ratio, has_memory_ratio,
         has_labels, has_mappings;
-    uint64_t generation; /* must equal the current one, else CONCURRENT_UPDATE */
+    uint64_t
+        generation; /* must equal the current one, else CONCURRENT_UPDATE */
     bool cordoned;
     uint32_t vcpu_ratio_percent, memory_ratio_percent; /* 100 to 10000 */
     size_t label_count, mapping_count;
-    const struct label *labels; /* the whole new set */
+    const struct label *labels;             /* the whole new set */
     const struct network_mapping *mappings; /* the whole new set */
 };
 int core_host_patch(struct core *core, const struct core_call *call,
@@ -138,6 +141,7 @@ struct port_request {
     char name[NAME_SIZE]; /* "" = "ethN" */
     bool has_mac;
     struct mac mac;
+    /* "" = any: the VM's port then names the one it landed on */
     char physical_network[NAME_SIZE];
     uint8_t vnic_type, fallback, guest_failover;
     struct policy policy;
@@ -148,7 +152,7 @@ struct vm_request {
     bool has_id;
     struct uuid id;
     char name[NAME_SIZE];
-    uint32_t vcpus; /* 1 to 4096 */
+    uint32_t vcpus;      /* 1 to 4096 */
     uint64_t memory_mib; /* 1 to 64 Ti */
     uint8_t lifecycle, strategy;
     char host[NAME_SIZE]; /* "" = any: place it there or nowhere */
@@ -177,13 +181,16 @@ struct placement_reasons {
  * idempotency key with the same hash gives the VM made then and *repeated =
  * true, no records. Errors: INVALID (field), DUPLICATE_NAME, MAC_IN_USE,
  * IDEMPOTENCY_CONFLICT, CONFLICT (id exists), NOT_FOUND (named host),
- * NO_VALID_HOST (then 'reasons' is filled). For a dry run the caller undoes. */
+ * UNSUPPORTED (a vnic_type other than direct and normal), NO_VALID_HOST (then
+ * 'reasons', unless NULL, is filled). For a dry run the caller undoes. */
 int core_vm_create(struct core *core, const struct core_call *call,
                    const struct vm_request *request, struct tx *tx,
                    struct vm **vm, bool *repeated,
                    struct placement_reasons *reasons, struct error *err);
-/* Begin the removal (state deleting). Deleting again is fine. 'generation' 0 =
- * not checked. Errors: NOT_FOUND, CONCURRENT_UPDATE. */
+/* Begin the removal (state deleting): name free, MACs, capacity and VFs held
+ * until the agent's report proves every port absent; then the record goes. A VM
+ * without ports goes at once. Deleting again is fine. 'generation' 0 = not
+ * checked. Errors: NOT_FOUND, CONCURRENT_UPDATE. */
 int core_vm_delete(struct core *core, const struct core_call *call,
                    const struct uuid *id, uint64_t generation, struct tx *tx,
                    struct error *err);
@@ -191,8 +198,10 @@ int core_vm_delete(struct core *core, const struct core_call *call,
 /* Take an agent's report. 'host' is whom the token belongs to. Errors:
  * WRONG_HOST (reports for another name, or another machine-id than the one the
  * host is bound to, or a machine-id bound to another name), STALE_REPORT (older
- * incarnation or sequence), NEED_FULL (a partial report on an unknown base).
- * A report of an epoch above ours raises our epoch durably (restored data). */
+ * incarnation or sequence), NEED_FULL (a partial report on an unknown base),
+ * INVALID (an inventory out of order, an absurd epoch). The very same report
+ * again is fine and changes nothing. An accepted revision above what we ever
+ * gave this host raises our epoch durably (restored data). */
 int core_observe(struct core *core, const struct core_call *call,
                  const char *host, const struct observed *observed,
                  struct tx *tx, struct error *err);
@@ -203,9 +212,11 @@ void core_heard(struct core *core, const char *host, int64_t now_ns);
 int core_tick(struct core *core, const struct core_call *call, struct tx *tx,
               struct error *err);
 
+/* Errors: INVALID, DUPLICATE_NAME, CONFLICT (the hash is somebody else's). */
 int core_token_create(struct core *core, const struct core_call *call,
                       const char *name, enum role role, const uint8_t hash[32],
                       struct tx *tx, struct error *err);
+/* Errors: NOT_FOUND, CONFLICT (the last admin token). */
 int core_token_delete(struct core *core, const struct core_call *call,
                       const char *name, struct tx *tx, struct error *err);
 
@@ -253,12 +264,12 @@ struct claim_entry {
 struct host_view {
     struct ref ref;
     struct host *host;
-    struct host_report *report; /* NULL: not reported since our start */
-    struct host_presence *presence; /* NULL: WAITING */
-    uint8_t state; /* enum host_state */
+    struct host_report *report;       /* NULL: not reported since our start */
+    struct host_presence *presence;   /* NULL: WAITING */
+    uint8_t state;                    /* enum host_state */
     char state_reason[NAME_SIZE * 4]; /* "" when ready; with the remedy */
-    _Atomic int64_t last_seen_at; /* 0 = never; only in memory */
-    uint32_t used_vcpus; /* by our VMs here, without external */
+    _Atomic int64_t last_seen_at;     /* 0 = never; only in memory */
+    uint32_t used_vcpus;              /* by our VMs here, without external */
     uint64_t used_memory_mib;
     struct revision revision; /* of its desired document */
     size_t vm_count;
@@ -279,6 +290,7 @@ const struct host_view *snapshot_host_after(const struct snapshot *snapshot,
 size_t snapshot_host_count(const struct snapshot *snapshot);
 const struct vm *snapshot_vm(const struct snapshot *snapshot,
                              const struct uuid *id);
+/* The VM that owns the name, else one being deleted that had it. */
 const struct vm *snapshot_vm_by_name(const struct snapshot *snapshot,
                                      const char *name);
 /* In order of id = order of creation; 'marker' NULL = the first. */

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#define MATCH_STEPS_MAX 1000000u
+#define MATCH_STEPS_MAX 200000u
 
 struct match {
     struct want *want;

@@ -226,6 +226,8 @@ json_t *view_pf(const struct snapshot *snapshot, const struct host_view *host,
     wire_set(object, "allowed", json_boolean(setting && setting->allowed));
     wire_set(object, "physical_network",
              wire_text(setting ? setting->physical_network : ""));
+    wire_set(object, "link_speed_mbps",
+             wire_number(setting ? setting->link_speed_mbps : 0));
     for (size_t i = 0; i < pf->vf_count; i++) {
         counts[view_vf_state(snapshot, host, pf, &pf->vfs[i])]++;
         if (with_vfs)

@@ -229,6 +229,10 @@ static int read_change(const struct http_request *request, const json_t *body,
                          patch->physical_network);
         error_remedy(err, "use a name such as physnet0, or \"\" for none");
     }
+    uint64_t speed = 0;
+    patch->has_link_speed = json_take_u64(&reader, "link_speed_mbps", false, 0,
+                                          LINK_SPEED_MAX_MBPS, &speed);
+    patch->link_speed_mbps = (uint32_t)speed;
     if (json_reader_end(&reader, true, NULL) < 0)
         return -1;
     return api_generation(request, in_body, generation, &patch->has_generation,

@@ -22,6 +22,7 @@ static struct host *full(void)
     host->pf_settings[0].allowed = true;
     str_copy(host->pf_settings[0].physical_network, "physnet0");
     pf_key_parse("netdevsim1", &host->pf_settings[1].key);
+    host->pf_settings[1].link_speed_mbps = 25000;
     host->mappings[0] = (struct network_mapping){"br0", "physnet1"};
     return host;
 }
@@ -35,6 +36,8 @@ static bool same_lists(const struct host *a, const struct host *b)
     for (size_t i = 0; i < a->pf_setting_count; i++)
         if (pf_key_compare(&a->pf_settings[i].key, &b->pf_settings[i].key) ||
             a->pf_settings[i].allowed != b->pf_settings[i].allowed ||
+            a->pf_settings[i].link_speed_mbps !=
+                b->pf_settings[i].link_speed_mbps ||
             strcmp(a->pf_settings[i].physical_network,
                    b->pf_settings[i].physical_network) != 0)
             return false;
@@ -86,8 +89,9 @@ START_TEST(clients_get_a_host_without_its_token)
                 "\"enrolled_at\":\"2026-09-21T14:13:20.123Z\","
                 "\"labels\":{\"zone\":\"a\",\"rack\":\"é1\"},"
                 "\"pf_settings\":[{\"key\":\"0000:3b:00.0\",\"allowed\":true,"
-                "\"physical_network\":\"physnet0\"},{\"key\":\"netdevsim1\","
-                "\"allowed\":false,\"physical_network\":\"\"}],"
+                "\"physical_network\":\"physnet0\",\"link_speed_mbps\":0},"
+                "{\"key\":\"netdevsim1\",\"allowed\":false,"
+                "\"physical_network\":\"\",\"link_speed_mbps\":25000}],"
                 "\"mappings\":[{\"device\":\"br0\","
                 "\"physical_network\":\"physnet1\"}]}");
 }

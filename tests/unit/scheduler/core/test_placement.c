@@ -157,6 +157,32 @@ START_TEST(bandwidth_is_never_promised_beyond_the_link)
 }
 END_TEST
 
+START_TEST(where_the_driver_tells_no_speed_the_operator_may)
+{
+    struct fleet fleet;
+    fleet_init(&fleet);
+    struct agent *agent = fleet_host(&fleet, "a", 1, cx6);
+    agent->pfs[0].speed_mbps = -1;
+    fleet_report(&fleet, "a");
+    struct vm_request request = number(0, 1, STRATEGY_SPREAD);
+    request.ports[0].policy.set = POLICY_BIT(POLICY_MIN_TX_RATE_MBPS);
+    request.ports[0].policy.min_tx_rate_mbps = 600;
+    struct pf_patch patch = {.has_link_speed = true, .link_speed_mbps = 1000};
+    ck_assert_int_eq(fleet_patch_pf(&fleet, "a", "0000:5e:00.0", patch), 0);
+    ck_assert_str_eq(place(&fleet, request), "a");
+    str_copy(request.name, "vm1");
+    ck_assert_str_eq(place(&fleet, request), "");
+    /* The driver's word goes first. */
+    agent->pfs[0].speed_mbps = 25000;
+    fleet_report(&fleet, "a");
+    ck_assert_str_eq(place(&fleet, request), "a");
+    patch.link_speed_mbps = LINK_SPEED_MAX_MBPS + 1;
+    ck_assert_int_eq(fleet_patch_pf(&fleet, "a", "0000:5e:00.0", patch), -1);
+    ck_assert_str_eq(fleet.err.field, "link_speed_mbps");
+    fleet_done(&fleet);
+}
+END_TEST
+
 START_TEST(ports_that_fit_one_way_only_are_matched_that_way)
 {
     struct fleet fleet;
@@ -377,6 +403,7 @@ CHECK_MAIN("scheduler/core/placement",
            a_pf_with_link_comes_before_one_without,
            capacity_is_a_limit_with_overcommit_and_what_others_use,
            bandwidth_is_never_promised_beyond_the_link,
+           where_the_driver_tells_no_speed_the_operator_may,
            ports_that_fit_one_way_only_are_matched_that_way,
            rates_are_packed_so_that_all_ports_fit,
            a_port_falls_back_to_virtio_only_where_no_host_gives_a_vf,
