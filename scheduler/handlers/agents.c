@@ -150,6 +150,8 @@ HANDLER(handle_agent_desired)
 
 struct report {
     struct api_job api;
+    char host[NAME_SIZE]; /* whose token it came with */
+    char actor[NAME_SIZE + 8];
     struct observed *observed;
     size_t unknown; /* members that we don't know: a newer agent */
     unsigned failures[POLICY_FIELD_MAX + 1]; /* new ones; the last: no field */
@@ -177,9 +179,9 @@ static int run_report(struct job *job, struct core *core,
 {
     struct report *report = (struct report *)job;
     /* Also when the report is refused or can't be stored: it lives. */
-    core_heard(core, job->actor, call->now_ns);
+    core_heard(core, report->host, call->now_ns);
     int result =
-        core_observe(core, call, job->actor, report->observed, tx, err);
+        core_observe(core, call, report->host, report->observed, tx, err);
     if (result == 0)
         note_failures(report, tx);
     return result;
@@ -191,7 +193,7 @@ static void answer_report(struct job *job, struct snapshot *snapshot,
     struct report *report = (struct report *)job;
     struct http_request *request = report->api.request;
     const struct host_view *view =
-        snapshot ? snapshot_host(snapshot, job->actor) : NULL;
+        snapshot ? snapshot_host(snapshot, report->host) : NULL;
     if (err) {
         json_t *extra = NULL;
         if (err->code == ERROR_STALE_REPORT && view && view->report) {
@@ -230,6 +232,9 @@ HANDLER(handle_agent_observed)
         free(report);
         return;
     }
+    str_copy(report->host, http_actor(request));
+    snprintf(report->actor, sizeof report->actor, "agent %s", report->host);
+    report->api.job.actor = report->actor;
     report->api.job.run = run_report;
     report->api.job.answer = answer_report;
     api_submit(context, request, SERVICE_LANE_AGENT, &report->api);

@@ -15,7 +15,8 @@ struct api_job {
     struct http_request *request;
 };
 /* Hand the request to the writer. A full queue answers through job->answer with
- * BUSY. The job is zeroed new memory with run and answer set. */
+ * BUSY. The job is zeroed new memory with run and answer set; without an actor
+ * it gets the request's. */
 void api_submit(struct api *api, struct http_request *request,
                 enum service_lane lane, struct api_job *job);
 

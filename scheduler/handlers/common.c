@@ -37,7 +37,8 @@ void api_submit(struct api *api, struct http_request *request,
     struct error err = {0};
     job->api = api;
     job->request = request;
-    job->job.actor = http_actor(request);
+    if (!job->job.actor)
+        job->job.actor = http_actor(request);
     job->job.request_id = http_request_id(request);
     http_defer(request);
     if (service_submit(api->service, lane, &job->job))

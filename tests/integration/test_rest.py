@@ -48,6 +48,8 @@ class Main(Fixture):
         self.assertEqual(self.s.call("GET", f"/v1/vms/{vm['id']}").status, 404)
         types = [e["type"] for e in self.s.get("/v1/events?limit=1000")["items"] if e["vm"] == vm["id"]]
         self.assertEqual([t for t in types if t.startswith("Vm")], ["VmClaimed", "VmDeleting", "VmDeleted"])
+        actors = {e["type"]: e["actor"] for e in self.s.get("/v1/events?limit=1000")["items"] if e["vm"] == vm["id"]}
+        self.assertEqual((actors["VmClaimed"], actors["PortApplied"]), ("admin", "agent life1"))
 
     def test_vfs_show_claims_before_the_agent_knows(self):
         self.ready_host("overlay1", pfs=[pf("0000:41:00.0", 4)])
@@ -166,6 +168,24 @@ class Main(Fixture):
         self.assertEqual((slow.attrib["type"], slow.find("source").attrib["bridge"]), ("bridge", "br0"))
         self.assertEqual(slow.find("bandwidth/outbound").attrib["average"], "12500")
         del agent
+
+    def test_libvirt_xml_of_open_vswitch_carries_the_vlan(self):
+        agent = self.ready_host("ovs1", pfs=[])
+        switch = {"physical_network": "", "switch": "openvswitch", "device": "br'<&\"", "uplink": "", "mtu": 1500}
+        document = agent.document()
+        document["inventory"]["networks"] = [switch]
+        self.assertEqual(agent.put(document).status, 200)
+        self.s.call("PATCH", "/v1/hosts/ovs1", {"networks": [{"device": switch["device"], "physical_network": "ovsnet"}]})
+        port = {"physical_network": "ovsnet", "fallback": "virtio", "policy": {"vlan": 77, "link_state": "disable", "spoofchk": "off"}}
+        vm = self.create("ovs", [port], placement={"host": "ovs1"}).body
+        self.assertEqual((vm["ports"][0]["path"], vm["ports"][0]["degraded"], vm["ports"][0]["claim"]), ("virtio", True, None))
+        self.assertTrue(vm["ports"][0]["degraded_reason"])
+        interface = xml.etree.ElementTree.fromstring(vm["libvirt_xml"])
+        self.assertEqual(interface.find("source").attrib["bridge"], switch["device"])
+        self.assertEqual(interface.find("virtualport").attrib["type"], "openvswitch")
+        self.assertEqual(interface.find("vlan/tag").attrib["id"], "77")
+        self.assertEqual(interface.find("link").attrib["state"], "down")
+        self.assertIsNone(interface.find("filterref"))
 
     def test_a_vf_without_a_pci_device_has_no_xml(self):
         nsim = {**pf("0000:00:00.0", 2), "key": "netdevsim3", "address": None, "bus": "netdevsim", "driver": "netdevsim"}
