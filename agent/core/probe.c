@@ -156,10 +156,13 @@ void probe_plan(struct reconcile *r, int64_t now, int64_t *wake)
     for (size_t i = 0; i < r->pf_count; i++) {
         struct pf_slot *slot = &r->pfs[i];
         const struct pf *pf = slot->pf;
-        if (pf->management || pf->vf_count == 0 ||
-            !is_due(r, pf, find_probed(r, pf)) || has_pending_want(r, pf))
+        const struct probed *known = find_probed(r, pf);
+        if (pf->management || pf->vf_count == 0 || !is_due(r, pf, known) ||
+            has_pending_want(r, pf))
             continue;
-        if (now < slot->probe_at) {
+        /* A probe that came to no end waits; a link that came up does not. */
+        bool waits = !known || !known->complete;
+        if (waits && now < slot->probe_at) {
             if (slot->probe_at < *wake)
                 *wake = slot->probe_at;
             continue;
