@@ -28,8 +28,7 @@ static struct pf_class class_facts(const struct pf *pf,
     uint64_t hash = str_hash(network, strlen(network));
     hash = hash_mix(hash, (uint64_t)pf->vendor_id << 16 | pf->device_id);
     hash = hash_mix(hash, str_hash(pf->driver, strlen(pf->driver)));
-    hash = hash_mix(hash, (uint64_t)(uint32_t)pf->numa_node << 32 |
-                              speed);
+    hash = hash_mix(hash, (uint64_t)(uint32_t)pf->numa_node << 32 | speed);
     hash = hash_mix(hash, pf->link_up);
     for (int i = 0; i < POLICY_FIELD_MAX; i++)
         hash = hash_mix(hash, (uint64_t)pf->capabilities.field[i].max << 8 |

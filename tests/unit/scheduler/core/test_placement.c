@@ -92,6 +92,43 @@ START_TEST(a_pf_with_link_comes_before_one_without)
 }
 END_TEST
 
+START_TEST(on_one_host_too_the_pf_with_link_comes_first)
+{
+    struct fleet fleet;
+    fleet_init(&fleet);
+    static const struct pf_spec specs[] = {
+        {.key = "0000:3b:00.0", CX6, .vfs = 64, .link_down = true},
+        {.key = "0000:5e:00.0", CX6, .vfs = 8}};
+    fleet_host(&fleet, "a", 2, specs);
+    struct vm_request request = number(0, 2, STRATEGY_SPREAD);
+    struct vm *vm = fleet_place(&fleet, &request);
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_str_eq(vm->ports[i].claim.pf.text, "0000:5e:00.0");
+    ref_put(vm);
+    fleet_done(&fleet);
+}
+END_TEST
+
+START_TEST(a_free_vf_that_names_a_port_is_not_given)
+{
+    struct fleet fleet;
+    fleet_init(&fleet);
+    struct agent *agent = fleet_host(&fleet, "a", 1, igb);
+    auto_observed struct observed *observed = agent_observed(&fleet, agent);
+    for (size_t i = 0; i < 7; i++)
+        if (i != 4)
+            observed->inventory->pfs[0]->vfs[i].port =
+                uuid_make(fleet.now, &fleet.rng);
+    ck_assert_int_eq(fleet_observe(&fleet, "a", observed), 0);
+    struct vm_request request = number(0, 1, STRATEGY_SPREAD);
+    struct vm *vm = fleet_place(&fleet, &request);
+    ck_assert_uint_eq(vm->ports[0].claim.vf_index, 4);
+    ref_put(vm);
+    ck_assert_str_eq(place(&fleet, number(1, 1, STRATEGY_SPREAD)), "");
+    fleet_done(&fleet);
+}
+END_TEST
+
 START_TEST(capacity_is_a_limit_with_overcommit_and_what_others_use)
 {
     struct fleet fleet;
@@ -401,6 +438,8 @@ CHECK_MAIN("scheduler/core/placement",
            pack_fills_the_fullest_host_first,
            vms_without_vfs_go_by_the_share_of_free_cpus,
            a_pf_with_link_comes_before_one_without,
+           on_one_host_too_the_pf_with_link_comes_first,
+           a_free_vf_that_names_a_port_is_not_given,
            capacity_is_a_limit_with_overcommit_and_what_others_use,
            bandwidth_is_never_promised_beyond_the_link,
            where_the_driver_tells_no_speed_the_operator_may,
