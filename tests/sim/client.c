@@ -415,7 +415,8 @@ bool operator_set_up(struct sim *sim)
         for (size_t pf = 0; pf < sim_host_pf_count(node->world); pf++) {
             const struct pf_key *key = sim_host_pf_key(node->world, pf);
             if (host_pf_setting(view->host, key) || !view->report ||
-                !inventory_pf(view->report->inventory, key))
+                !inventory_pf(view->report->inventory, key) ||
+                pf == node->management)
                 continue;
             order(sim, i, run_allow, key);
             return true;

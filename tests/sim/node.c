@@ -42,8 +42,12 @@ static int fault_hook(void *context, enum sim_step step,
         return EIO;
     if (!sim->faults || step == SIM_STEP_VF_WRITTEN)
         return 0;
-    if (step == SIM_STEP_CHANGES)
-        return chance(sim, 50) ? ENOBUFS : 0;
+    if (step == SIM_STEP_CHANGES) {
+        if (!chance(sim, 50))
+            return 0;
+        sim->fault = FAULT_NETLINK;
+        return ENOBUFS;
+    }
     if (step == SIM_STEP_VF_WRITE && chance(sim, 100)) {
         sim->fault = FAULT_SWALLOWED;
         return SIM_SWALLOWED;
@@ -123,6 +127,12 @@ void node_init(struct sim *sim, size_t number)
     if (!node->world) {
         fprintf(stderr, "%s\n", err.msg);
         abort();
+    }
+    node->management = SIZE_MAX;
+    if (config.pf_count && chance(sim, 10)) {
+        node->management = below(sim, config.pf_count);
+        sim_host_pf_set_management(node->world, node->management,
+                                   "default route");
     }
     truth_kernel(node, false);
     node_start(node);
@@ -364,6 +374,8 @@ static void document(struct node *node, struct desired *desired)
     const struct agent_state *state = agent_state_view(node->agent);
     struct revision had = state->accepted;
     bool same = uuid_equal(&state->cluster_id, &desired->cluster_id);
+    if (same && desired->revision.epoch < had.epoch)
+        sim->event = EVENT_AGENT_OLD_DOCUMENT;
     int rc = agent_desired(node->agent, desired, &err);
     sim_trace(sim, "%s gets document %llu.%llu (%s, %zu ports): %s", node->name,
               (unsigned long long)desired->revision.epoch,
@@ -384,10 +396,11 @@ static void document(struct node *node, struct desired *desired)
 void node_deliver(struct node *node, struct message *message)
 {
     struct sim *sim = node->sim;
+    sim->event = message->kind == MESSAGE_ANSWER ? EVENT_AGENT_ANSWER
+                                                 : EVENT_AGENT_DOCUMENT;
     if (!node->agent || node->life != message->life)
         return; /* its connection died with the process */
     if (message->kind == MESSAGE_ANSWER) {
-        sim->event = EVENT_AGENT_ANSWER;
         if (!node->reporting || node->report_sequence != message->number)
             return;
         node->reporting = false;
@@ -396,7 +409,6 @@ void node_deliver(struct node *node, struct message *message)
         node->wake = sim->now;
         return;
     }
-    sim->event = EVENT_AGENT_DOCUMENT;
     if (!node->polling || node->poll_id != message->number)
         return;
     node->polling = false;
@@ -487,8 +499,10 @@ static void vf_event(struct node *node, size_t pf, uint16_t vf)
 static void reboot(struct node *node)
 {
     node->sim->event = EVENT_HOST_REBOOT;
-    if (node->agent)
+    if (node->agent) {
+        cover(node->sim, node);
         node_crash(node);
+    }
     sim_host_reboot(node->world);
 }
 
@@ -500,12 +514,12 @@ void node_hardware(struct node *node)
     uint64_t what = below(sim, 20);
     if (what == 0) {
         reboot(node);
-    } else if (what == 1) {
+    } else if (what == 1 || !pfs) {
         sim->event = EVENT_EVENTS_LOST;
         sim_host_lose_events(node->world);
-    } else if (pfs && what < 7) {
+    } else if (what < 7) {
         pf_event(node, pf);
-    } else if (pfs) {
+    } else {
         uint16_t vf = (uint16_t)below(sim, sim_host_vf_count(node->world, pf));
         if (sim_host_pf_present(node->world, pf))
             vf_event(node, pf, vf);
@@ -514,19 +528,4 @@ void node_hardware(struct node *node)
     }
     truth_kernel(node, false);
     sim_trace(sim, "%s: %s", node->name, sim_event_name(sim->event));
-}
-
-void node_cover(struct node *node)
-{
-    struct sim *sim = node->sim;
-    struct coverage *coverage = sim->coverage;
-    if (!node->agent) {
-        coverage->count[STATE_DOWN][sim->event][sim->fault]++;
-        return;
-    }
-    const struct agent_state *state = agent_state_view(node->agent);
-    if (state->managed_count == 0)
-        coverage->count[STATE_IDLE][sim->event][sim->fault]++;
-    for (size_t i = 0; i < state->managed_count; i++)
-        coverage->count[state->managed[i].phase][sim->event][sim->fault]++;
 }

@@ -92,7 +92,7 @@ void net_send(struct sim *sim, struct message message)
     message_add(sim, message);
 }
 
-static bool deliver(struct sim *sim)
+static bool deliver(struct sim *sim, struct node **about)
 {
     if (sim->message_count == 0)
         return false;
@@ -106,7 +106,7 @@ static bool deliver(struct sim *sim)
         if (message.kind == MESSAGE_REPORT || message.kind == MESSAGE_POLL)
             sched_receive(sim, &message);
         else
-            node_deliver(&sim->nodes[message.node], &message);
+            node_deliver(*about = &sim->nodes[message.node], &message);
         message_done(&message);
         return true;
     }
@@ -143,7 +143,7 @@ static bool progress(struct sim *sim, struct node **about)
     uint64_t what = below(sim, 8);
     if (what == 7 && operator_set_up(sim))
         return true;
-    if (what < 2 && deliver(sim))
+    if (what < 2 && deliver(sim, about))
         return true;
     if (what == 2 && client_retry(sim))
         return true;
@@ -157,10 +157,10 @@ static bool progress(struct sim *sim, struct node **about)
             return true;
         }
     }
-    return deliver(sim) || sched_progress(sim) || client_retry(sim);
+    return deliver(sim, about) || sched_progress(sim) || client_retry(sim);
 }
 
-static void rare(struct sim *sim)
+static bool rare(struct sim *sim)
 {
     switch (below(sim, 12)) {
     case 0:
@@ -170,15 +170,16 @@ static void rare(struct sim *sim)
         } else if (sim->rare_empty) {
             sim->rare_empty = false;
             sched_restore(sim, true);
+        } else {
+            return false;
         }
-        break;
+        return true;
     case 1:
     case 2:
         sched_backup(sim);
-        break;
+        return true;
     default:
-        sched_zombie(sim);
-        break;
+        return sched_zombie(sim);
     }
 }
 
@@ -195,52 +196,62 @@ static void agent_dies(struct sim *sim, struct node *node)
     sim->event = EVENT_AGENT_CRASH;
     if (!node->agent)
         return;
-    if (chance(sim, 3))
+    if (chance(sim, 3)) {
+        cover(sim, node);
         node_crash(node);
-    else if (!node->die_in)
+    }
+    if (node->agent && !node->die_in)
         node->die_in = 1 + (int)below(sim, 12);
 }
 
-/* Something goes wrong or somebody acts. False: nothing did. */
-static bool disturb(struct sim *sim, struct node **about)
+/* Something happens to a host. */
+static bool disturb_node(struct sim *sim, uint64_t what, struct node *node)
 {
-    uint64_t what = below(sim, 1000);
-    struct node *node = &sim->nodes[below(sim, sim->node_count)];
-    *about = node;
     if (what < 8)
         agent_dies(sim, node);
-    else if (what < 10)
-        sim->event = EVENT_SCHED_CRASH, sched_crash(sim);
-    else if (what < 24)
+    else if (what < 22)
         node_hardware(node);
-    else if (what < 26)
+    else if (what < 24)
         partition(sim, node);
-    else if (what < 28)
-        operator_act(sim);
-    else if (what < 40)
-        rare(sim);
-    else if (what < 75)
-        client_create(sim);
-    else if (what < 100)
-        client_delete(sim);
-    else if (what < 110)
-        return operator_set_up(sim);
     else
         return false;
     return true;
 }
 
+/* Something goes wrong or somebody acts. False: nothing did. '*about' is the
+ * host it happened to, if to one. */
+static bool disturb(struct sim *sim, struct node **about)
+{
+    uint64_t what = below(sim, 1000);
+    struct node *node = &sim->nodes[below(sim, sim->node_count)];
+    if (disturb_node(sim, what, node)) {
+        *about = node;
+    } else if (what < 26) {
+        sim->event = EVENT_SCHED_CRASH;
+        sched_crash(sim);
+    } else if (what < 28) {
+        operator_act(sim);
+    } else if (what < 40) {
+        return rare(sim);
+    } else if (what < 75) {
+        client_create(sim);
+    } else if (what < 100) {
+        client_delete(sim);
+    } else if (what < 110) {
+        return operator_set_up(sim);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void after_event(struct sim *sim, struct node *about)
 {
+    if (!sim->covered)
+        cover(sim, about);
     for (size_t i = 0; i < sim->node_count; i++)
-        if (sim->nodes[i].dying) {
-            about = &sim->nodes[i];
-            node_cover(about);
-            node_crash(about);
-        }
-    if (about)
-        node_cover(about);
-    sched_cover(sim);
+        if (sim->nodes[i].dying)
+            node_crash(&sim->nodes[i]);
     if (sim->events % FULL_CHECK_EVERY == 0)
         truth_full(sim);
 }
@@ -249,6 +260,8 @@ static void one_event(struct sim *sim)
 {
     struct node *about = NULL;
     sim->fault = FAULT_NONE;
+    sim->covered = false;
+    sim->sched_before = cover_sched_state(&sim->sched);
     sim->now += 1 + (int64_t)below(sim, 4) * TIMESTAMP_MS;
     if (!(sim->faults && disturb(sim, &about))) {
         about = NULL;

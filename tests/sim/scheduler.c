@@ -97,7 +97,7 @@ void sched_start(struct sim *sim)
     sim_trace(sim, "the scheduler starts, epoch %llu revision %llu",
               (unsigned long long)sched->writer.epoch,
               (unsigned long long)sched->writer.revision);
-    truth_claims(sim, sched->writer.snapshot);
+    truth_full(sim);
 }
 
 void sched_init(struct sim *sim)
@@ -286,10 +286,11 @@ static struct observed *through_wire(struct sim *sim, struct observed *observed)
 void sched_receive(struct sim *sim, struct message *message)
 {
     struct node *node = &sim->nodes[message->node];
+    sim->event =
+        message->kind == MESSAGE_POLL ? EVENT_SCHED_POLL : EVENT_SCHED_REPORT;
     if (!sim->sched.up)
         return; /* connection refused: the sender's timeout finds out */
     if (message->kind == MESSAGE_POLL) {
-        sim->event = EVENT_SCHED_POLL;
         node->parked = true;
         node->changed = true; /* look at once */
         node->parked_at = sim->now;
@@ -298,7 +299,6 @@ void sched_receive(struct sim *sim, struct message *message)
         node->parked_life = message->life;
         return;
     }
-    sim->event = EVENT_SCHED_REPORT;
     struct sim_job *job = sim_job_new(sim, run_observe);
     job->job.answer = answer_observe;
     job->node = message->node;
@@ -520,11 +520,11 @@ static int run_zombie(struct job *base, struct core *core,
 }
 
 /* It tries to write, and answers an agent that is still connected to it. */
-void sched_zombie(struct sim *sim)
+bool sched_zombie(struct sim *sim)
 {
     struct sched *sched = &sim->sched;
     if (!sched->has_zombie || !sched->up)
-        return;
+        return false;
     sim->event = EVENT_SCHED_ZOMBIE;
     struct sim_job *job = sim_job_new(sim, run_zombie);
     job->job.answer = answer_zombie;
@@ -547,10 +547,5 @@ void sched_zombie(struct sim *sim)
                                            agent_following(node->agent))});
     if (how != WRITER_GOES_ON || chance(sim, 3))
         zombie_end(sched);
-}
-
-void sched_cover(struct sim *sim)
-{
-    sim->coverage->count[sim->sched.up ? STATE_SCHED_UP : STATE_SCHED_DOWN]
-                        [sim->event][sim->fault]++;
+    return true;
 }

@@ -92,12 +92,14 @@ enum sim_fault {
         FAULT_MAX
 };
 
-/* The states of the table: the phases of what an agent holds, and what else a
+/* The states of the table: of each thing that an agent holds, and what else a
  * host or the scheduler can be. */
 enum {
     STATE_IDLE = MANAGED_PHASE_MAX, /* agent up, holds nothing */
     STATE_DOWN,                     /* agent down */
-    STATE_SCHED_UP,
+    STATE_SCHED_IDLE,
+    STATE_SCHED_QUEUED, /* jobs wait for a batch */
+    STATE_SCHED_ZOMBIE, /* up, and one of before still runs too */
     STATE_SCHED_DOWN,
     STATE_MAX
 };
@@ -168,6 +170,7 @@ struct node {
     uint64_t parked_id, parked_life;
     struct revision parked_after;
     bool enrolled, changed; /* changed: its document moved since parked */
+    size_t management; /* the PF that carries the host's traffic, else none */
     struct vf_truth vfs[2][SIM_VFS_MAX];
 };
 
@@ -248,6 +251,8 @@ struct sim {
     uint64_t events;
     enum sim_event event; /* the current one */
     enum sim_fault fault;
+    bool covered;     /* the current event is in the table already */
+    int sched_before; /* state of the scheduler before it */
     size_t node_count;
     struct node nodes[SIM_HOSTS_MAX];
     struct sched sched;
@@ -277,6 +282,10 @@ struct sim_options {
 };
 int sim_run(const struct sim_options *options, uint64_t *events);
 
+/* Count the event that just was; 'about' the host it was about, or NULL. */
+void cover(struct sim *sim, struct node *about);
+int cover_sched_state(const struct sched *sched);
+
 /* ---- small helpers ----------------------------------------------------------------- */
 
 static inline bool chance(struct sim *sim, unsigned one_in)
@@ -305,7 +314,6 @@ bool node_progress(struct node *node);
 int64_t node_wake(const struct node *node);
 void node_deliver(struct node *node, struct message *message);
 void node_hardware(struct node *node); /* some hardware event */
-void node_cover(struct node *node);
 
 /* ---- the network (run.c) ---------------------------------------------------------------- */
 /* Takes the references in 'message'. May lose, repeat or delay it. */
@@ -322,14 +330,14 @@ bool sched_progress(struct sim *sim); /* batch, tick or poll; false = nothing */
 int64_t sched_wake(const struct sim *sim);
 void sched_backup(struct sim *sim);
 void sched_restore(struct sim *sim, bool emptied);
-void sched_zombie(struct sim *sim);
+/* False: there is none that could do something. */
+bool sched_zombie(struct sim *sim);
 void sched_submit(struct sim *sim, struct sim_job *job);
 struct sim_job *sim_job_new(struct sim *sim,
                             int (*run)(struct job *, struct core *,
                                        const struct core_call *, struct tx *,
                                        struct error *));
 void sim_job_free(struct sim_job *job);
-void sched_cover(struct sim *sim);
 
 /* ---- client.c ------------------------------------------------------------------------------ */
 void client_create(struct sim *sim);

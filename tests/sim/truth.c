@@ -197,6 +197,11 @@ void truth_vf(struct node *node, size_t pf, uint16_t vf, bool by_agent)
     if (version == truth->version && truth->count)
         return;
     truth->version = version;
+    if (by_agent && pf == node->management)
+        sim_broken(node->sim, "I10",
+                   "the agent of %s touches the PF that "
+                   "carries the host's traffic",
+                   node->name);
     struct vf_was *was = &truth->was[truth->count++ % VF_HISTORY];
     *was = (struct vf_was){.from = node->sim->now};
     was->readable = sim_host_vf_policy(node->world, pf, vf, &was->policy);
