@@ -3,6 +3,7 @@
  * libmicrohttpd can't say why it could not. */
 #include "api/http/listen.h"
 
+#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 
@@ -12,7 +13,11 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+
+#define LOG_MODULE "http"
+#define DESCRIPTORS_KEPT 256 /* for the store, logs and outgoing calls */
 
 union address {
     struct sockaddr any;
@@ -107,4 +112,27 @@ int listen_open(const char *listen_on, bool insecure_listen, char address[64],
     }
     format(&where, address);
     return take_fd(fd);
+}
+
+/* A connection is a descriptor. Raise the limit of the process where we may, or
+ * take fewer connections: accepting beyond the limit would starve the store of
+ * its files. */
+unsigned listen_fit(unsigned wanted)
+{
+    struct rlimit limit;
+    const rlim_t needed = (rlim_t)wanted + DESCRIPTORS_KEPT;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
+        return wanted;
+    rlim_t old = limit.rlim_cur;
+    limit.rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        limit.rlim_cur = old;
+    if (limit.rlim_cur >= needed)
+        return wanted;
+    rlim_t left = limit.rlim_cur > 2 * DESCRIPTORS_KEPT
+                      ? limit.rlim_cur - DESCRIPTORS_KEPT
+                      : limit.rlim_cur / 2;
+    log_debug("%u connections instead of %u: at most %llu open files",
+              (unsigned)left, wanted, (unsigned long long)limit.rlim_cur);
+    return (unsigned)left;
 }

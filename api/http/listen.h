@@ -11,3 +11,6 @@
  * loopback without 'insecure_listen'. Returns the descriptor or -1. */
 int listen_open(const char *listen, bool insecure_listen, char address[64],
                 struct error *err);
+/* How many of 'wanted' connections the limit of open files allows, raised as far
+ * as it may be, with some descriptors kept for the rest of the process. */
+unsigned listen_fit(unsigned wanted);

@@ -303,6 +303,7 @@ static struct http_server *server_new(const struct http_config *config)
     struct http_server *server = mem_new(struct http_server);
     atomic_init(&server->refs, 1);
     server->config = *config;
+    server->config.connections_max = listen_fit(config->connections_max);
     server->listen_fd = -1;
     pthread_mutex_init(&server->lock, NULL);
     pthread_condattr_t attributes;
@@ -312,7 +313,8 @@ static struct http_server *server_new(const struct http_config *config)
     pthread_condattr_destroy(&attributes);
     list_init(&server->deferred);
     lot_init(&server->lot);
-    server->peers = peers_new(config->connections_max, config->idle_timeout_s);
+    server->peers =
+        peers_new(server->config.connections_max, config->idle_timeout_s);
     return server;
 }
 

@@ -57,12 +57,19 @@ struct http_config {
     enum role (*identify)(void *context, const char *token,
                           char name[NAME_SIZE]);
 };
+/* INVALID or RANGE: what is wrong with the configuration; IO: the address is
+ * taken or not ours. Raises the process' limit of open files for
+ * 'connections_max', and takes fewer connections where it may not. When places
+ * run short, connections that have been idle or incomplete for longest go first;
+ * the head of a request has 'idle_timeout_s' in all, and a body must come with
+ * 1 KiB/s after that. */
 struct http_server *http_start(const struct http_config *config,
                                struct error *err);
 /* "127.0.0.1:43817": what it really listens on (port 0 = any free one). */
 const char *http_address(const struct http_server *server);
-/* Refuse new connections, let requests in flight end (at most 'deadline_ms'),
- * wake the parked, then free. */
+/* Refuse new connections, wake the parked (as if timed out), let requests in
+ * flight end. Who has no answer after 'deadline_ms' gets a 503; a thread that
+ * still answers such a request later does no harm. Then free. */
 void http_stop(struct http_server *server, int deadline_ms);
 
 /* ---- the request ----------------------------------------------------------- */

@@ -28,6 +28,7 @@ static struct {
     struct queue *later;
     pthread_t worker;
     atomic_bool holds;   /* the worker sits on its requests */
+    atomic_int sneaks;   /* events that come while a stream looks for some */
     atomic_int deferred; /* requests handed to the worker */
 } site;
 
@@ -142,6 +143,11 @@ static bool next_event(void *context, void *state, struct str *out)
     int version = atomic_load(&site.version);
     while (cursor->seen < version)
         str_printf(out, "id: %d\ndata: {}\n\n", ++cursor->seen);
+    if (!out->length && atomic_load(&site.sneaks) > 0) {
+        atomic_fetch_sub(&site.sneaks, 1);
+        atomic_fetch_add(&site.version, 1);
+        http_wake(site.server, "events");
+    }
     if (cursor->seen < 1000)
         return true;
     return false;

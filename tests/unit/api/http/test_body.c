@@ -118,6 +118,30 @@ START_TEST(the_answer_survives_what_the_peer_sent_after_it)
 }
 END_TEST
 
+START_TEST(an_early_answer_is_followed_by_a_close_and_no_reset)
+{
+    site_start();
+    static const char *const heads[] = {
+        POST_HEAD "Content-Length: 10000000\r\n\r\n",
+        POST_HEAD "Transfer-Encoding: chunked\r\n\r\nfffff\r\n"};
+    for (size_t i = 0; i < 2; i++) {
+        int fd = site_connect();
+        static char bytes[100000];
+        peer_send(fd, heads[i]);
+        peer_send_bytes(fd, bytes, sizeof bytes);
+        struct reply reply = peer_read(fd, false);
+        ck_assert_int_eq(reply.status, 413);
+        reply_done(&reply);
+        usleep(50000);
+        ck_assert(peer_send_bytes(fd, bytes, sizeof bytes));
+        usleep(50000);
+        ck_assert(peer_send_bytes(fd, bytes, sizeof bytes));
+        close(fd);
+    }
+    site_stop();
+}
+END_TEST
+
 START_TEST(an_unauthenticated_stream_is_answered_and_ended_too)
 {
     site_start();
@@ -332,6 +356,11 @@ START_TEST(oversized_heads_are_refused_and_the_peer_is_told)
         /* Ours where the head just fits, else libmicrohttpd's own. */
         ck_assert_int_eq(reply.status, size < 20000 ? 413 : 431);
         reply_done(&reply);
+        /* After a reset the second would fail. */
+        usleep(30000);
+        ck_assert(peer_send(fd, "more"));
+        usleep(30000);
+        ck_assert(peer_send(fd, "more"));
         close(fd);
     }
     auto_free char *path = mem_calloc(100001, 1);
@@ -350,6 +379,7 @@ CHECK_MAIN("http bodies",
            a_streamed_body_beyond_the_limit_is_answered_while_it_comes,
            a_declared_size_beyond_the_limit_is_answered_while_it_comes,
            the_answer_survives_what_the_peer_sent_after_it,
+           an_early_answer_is_followed_by_a_close_and_no_reset,
            an_unauthenticated_stream_is_answered_and_ended_too,
            a_small_refused_body_leaves_the_connection_open,
            a_route_without_a_body_refuses_one, a_large_body_arrives_whole,

@@ -5,6 +5,7 @@
 #include "tests/unit/api/http/site.h"
 
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #define CROWD 1000
 
@@ -103,6 +104,66 @@ START_TEST(who_is_parked_or_deferred_never_makes_room)
 }
 END_TEST
 
+START_TEST(the_limit_of_open_files_is_raised_for_the_connections)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    ck_assert_uint_ge(limit.rlim_max, 2000);
+    limit.rlim_cur = 100;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    site_start_with(2, 1000, 600);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    ck_assert_uint_ge(limit.rlim_cur, 1000);
+    site_stop();
+}
+END_TEST
+
+/* A crowd in a process of its own, with descriptors of its own. */
+static void be_a_crowd(int in, int out)
+{
+    char address[64] = "";
+    if (read(in, address, sizeof address) != sizeof address)
+        _exit(1);
+    for (int i = 0; i < 400; i++)
+        peer_send(peer_connect(address), "GET /v1/o");
+    if (write(out, "", 1) != 1)
+        _exit(1);
+    (void)!read(in, address, 1); /* until the test ends */
+    _exit(0);
+}
+
+START_TEST(a_crowd_does_not_take_the_last_descriptors_of_the_process)
+{
+    int to[2];
+    int from[2];
+    char address[64] = "";
+    char done;
+    ck_assert_int_eq(pipe(to) | pipe(from), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        close(to[1]);
+        be_a_crowd(to[0], from[1]);
+    }
+    struct rlimit limit = {.rlim_cur = 300, .rlim_max = 300};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    site_start_with(2, 20000, 600);
+    str_copy(address, http_address(site.server));
+    ck_assert_int_eq(write(to[1], address, sizeof address), sizeof address);
+    ck_assert_int_eq(read(from[0], &done, 1), 1);
+    usleep(200000); /* the server accepts what it will */
+    for (int i = 0; i < 50; i++) {
+        int fd = dup(0);
+        ck_assert_msg(fd >= 0, "no descriptor left for the store");
+        crowd[i] = fd;
+    }
+    crowd_out(50);
+    ck_assert_int_lt(serve_one(), 10000);
+    close(to[1]);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    site_stop();
+}
+END_TEST
+
 START_TEST(a_head_has_a_deadline_that_bytes_do_not_move)
 {
     site_start_with(1, 64, 1);
@@ -166,6 +227,8 @@ END_TEST
 CHECK_MAIN("http crowd", a_thousand_creeping_connections_do_not_slow_the_others,
            when_places_run_out_the_oldest_idle_ones_make_room,
            who_is_parked_or_deferred_never_makes_room,
+           the_limit_of_open_files_is_raised_for_the_connections,
+           a_crowd_does_not_take_the_last_descriptors_of_the_process,
            a_head_has_a_deadline_that_bytes_do_not_move,
            an_idle_connection_is_closed_after_its_time,
            requests_are_counted_by_route_and_status);

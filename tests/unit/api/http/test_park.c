@@ -272,6 +272,21 @@ START_TEST(a_stream_loses_no_event_of_a_busy_time_and_ends_by_itself)
 }
 END_TEST
 
+START_TEST(no_wake_is_lost_between_looking_and_parking_of_a_stream)
+{
+    site_start();
+    int fd = site_connect();
+    auto_str struct str all = {0};
+    /* What comes while the stream looks for news and finds none: lost, it would
+     * come after 15 s only, and reading ends after 10. */
+    atomic_store(&site.sneaks, 3);
+    peer_send(fd, "GET /v1/events" TAIL "\r\n");
+    read_until(fd, &all, "id: 3\n");
+    close(fd);
+    site_stop();
+}
+END_TEST
+
 START_TEST(many_streams_get_every_event_and_may_leave_at_any_time)
 {
     site_start();
@@ -449,6 +464,7 @@ CHECK_MAIN("http parking", a_deferred_request_is_answered_by_another_thread,
            a_deferred_peer_that_leaves_harms_nobody,
            a_stream_gets_what_was_and_what_comes,
            a_stream_loses_no_event_of_a_busy_time_and_ends_by_itself,
+           no_wake_is_lost_between_looking_and_parking_of_a_stream,
            many_streams_get_every_event_and_may_leave_at_any_time,
            a_quiet_stream_shows_that_it_lives,
            a_stream_whose_peer_left_is_noticed,
