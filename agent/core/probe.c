@@ -287,21 +287,17 @@ static void judge_refusal(const struct reconcile *r, struct entry *entry,
     char note[128];
     const char *name =
         err->sys ? error_errno_name(err->sys) : error_code_name(err->code);
-    snprintf(note, sizeof note, "%s when set", name);
-    if (err->code == ERROR_UNSUPPORTED) {
-        verdict(entry, CAPABILITY_UNSUPPORTED, note);
-    } else if (err->code == ERROR_RANGE && rate && !link_up) {
+    bool after_max =
+        err->code == ERROR_RANGE && field == POLICY_MIN_TX_RATE_MBPS;
+    snprintf(note, sizeof note, "%s when set%s", name,
+             after_max ? ", though max_tx_rate_mbps was accepted" : "");
+    if (err->code == ERROR_RANGE && rate && !link_up) {
         snprintf(note, sizeof note, "%s while the link is down", name);
         verdict(entry, CAPABILITY_CONDITIONAL, note);
-    } else if (err->code == ERROR_RANGE && field == POLICY_MIN_TX_RATE_MBPS) {
-        snprintf(note, sizeof note,
-                 "%s when set, though max_tx_rate_mbps was accepted", name);
-        verdict(entry, CAPABILITY_UNSUPPORTED, note);
-    } else if (err->code == ERROR_RANGE) {
-        verdict(entry, CAPABILITY_UNSUPPORTED, note);
-    } else {
-        verdict(entry, CAPABILITY_UNKNOWN, note);
+        return;
     }
+    bool refused = err->code == ERROR_UNSUPPORTED || err->code == ERROR_RANGE;
+    verdict(entry, refused ? CAPABILITY_UNSUPPORTED : CAPABILITY_UNKNOWN, note);
 }
 
 /* igb refuses rates for a second or so after its VFs were made or its link came
