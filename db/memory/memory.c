@@ -6,6 +6,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/omap.h"
+#include "common/base/str.h"
 #include "db/store_check.h"
 
 #include <string.h>
@@ -113,7 +114,7 @@ static void apply(struct version *version, const struct store_change *changes,
         uint8_t key[ENTRY_KEY_MAX];
         size_t length = entry_key(change, key);
         struct batch_change *kept = &batch->changes[i];
-        strcpy(kept->kind, change->kind);
+        str_copy(kept->kind, change->kind);
         memcpy(kept->key, change->key, change->key_length);
         kept->key_length = change->key_length;
         if (change->value) {

@@ -41,6 +41,24 @@ HANDLER(handle_vm_show)
     snapshot_put(snapshot);
 }
 
+/* All VMs in the order of their ids, or those of one host. */
+struct walk {
+    const struct snapshot *snapshot;
+    const struct host_view *host; /* NULL = all */
+    size_t index;                 /* in host->vms */
+};
+
+/* The VM after 'last'; NULL: the first after 'marker'. */
+static const struct vm *walk_next(struct walk *walk, const struct vm *last,
+                                  const struct uuid *marker)
+{
+    if (!walk->host)
+        return snapshot_vm_after(walk->snapshot, last ? &last->id : marker);
+    if (walk->index == walk->host->vm_count)
+        return NULL;
+    return snapshot_vm(walk->snapshot, &walk->host->vms[walk->index++]);
+}
+
 static int list_vms(const struct snapshot *snapshot,
                     const struct http_request *request, json_t *items,
                     char next[UUID_TEXT_SIZE], struct error *err)
@@ -60,10 +78,13 @@ static int list_vms(const struct snapshot *snapshot,
     if (host && !view)
         return -1;
     *next = '\0';
-    const struct vm *vm = snapshot_vm_after(snapshot, marker ? &after : NULL);
-    for (; vm; vm = snapshot_vm_after(snapshot, &vm->id)) {
-        if (view && strcmp(vm->host, view->host->name) != 0)
-            continue;
+    struct walk walk = {snapshot, view, 0};
+    const struct vm *vm = NULL;
+    if (view && marker)
+        while (walk.index < view->vm_count &&
+               uuid_compare(&view->vms[walk.index], &after) <= 0)
+            walk.index++;
+    while ((vm = walk_next(&walk, vm, marker ? &after : NULL))) {
         if (json_array_size(items) == limit)
             return 0;
         uuid_format(&vm->id, next);

@@ -110,16 +110,19 @@ class Main(Fixture):
         for i in range(5):
             self.ready_host(f"page{i}", pfs=[pf("0000:3b:00.0", 3), pf("0000:3b:00.1", 2)])
         made = {self.create(f"page-vm{i}", []).body["id"] for i in range(7)}
+        here = {self.create(f"page-here{i}", [], placement={"host": "page4"}).body["id"] for i in range(4)}
         for path, key in (("/v1/hosts", lambda h: h["name"]), ("/v1/pfs", lambda p: (p["host"], p["key"])),
                           ("/v1/vfs", lambda v: (v["host"], v["pf"], v["index"])), ("/v1/vms", lambda v: v["id"]),
-                          ("/v1/vfs?state=free", lambda v: (v["host"], v["pf"], v["index"])),
+                          ("/v1/vms?host=page4", lambda v: v["id"]), ("/v1/vfs?state=free", lambda v: (v["host"], v["pf"], v["index"])),
                           ("/v1/vfs?host=page2", lambda v: (v["host"], v["pf"], v["index"])),
                           ("/v1/pfs?host=page3", lambda p: (p["host"], p["key"]))):
             whole = [key(item) for item in self.s.items(path)]
             self.assertEqual(len(whole), len(set(whole)))
             for limit in (1, 2, 3):
                 self.assertEqual([key(item) for item in self.s.items(path, limit)], whole, (path, limit))
-        self.assertLessEqual(made, {v["id"] for v in self.s.items("/v1/vms")})
+        self.assertLessEqual(made | here, {v["id"] for v in self.s.items("/v1/vms")})
+        self.assertLessEqual(here, {v["id"] for v in self.s.items("/v1/vms?host=page4")})
+        self.assertEqual({v["host"] for v in self.s.items("/v1/vms?host=page4")}, {"page4"})
 
     def test_a_changed_object_is_protected_by_its_etag(self):
         self.ready_host("etag1")
