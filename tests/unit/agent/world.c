@@ -242,7 +242,10 @@ const struct vf *world_vf(const struct world *world,
 {
     const struct pf *found =
         inventory_pf(inventory, sim_host_pf_key(world->host, pf));
-    return found ? pf_vf(found, vf) : NULL;
+    ck_assert_ptr_nonnull(found);
+    const struct vf *each = pf_vf(found, vf);
+    ck_assert_ptr_nonnull(each);
+    return each;
 }
 
 static int run_suite(Suite *made)

@@ -70,6 +70,7 @@ void world_apply(struct world *world);
 const struct observed_port *world_told(const struct world *world,
                                        uint8_t number);
 struct policy world_kernel(const struct world *world, size_t pf, uint16_t vf);
+/* Never NULL: a VF that is not there fails the test. */
 const struct vf *world_vf(const struct world *world,
                           const struct inventory *inventory, size_t pf,
-                          uint16_t vf);
+                          uint16_t vf) __attribute__((returns_nonnull));
