@@ -104,8 +104,10 @@ void sim_profile_host(const struct sim_profile *profile, uint64_t seed,
     uint64_t sum = 0;
     for (size_t i = 0; i < profile->count; i++)
         sum += profile->items[i].weight;
+    static const struct sim_profile_item nothing;
     const struct sim_profile_item *item =
-        deal(profile, seed, number / sum, (size_t)(number % sum));
+        sum == 0 ? &nothing
+                 : deal(profile, seed, number / sum, (size_t)(number % sum));
     struct rng rng = {seed + number * 0x2545f4914f6cdd1du};
     config->seed = rng_next(&rng);
     config->pf_count = item->pfs;
