@@ -70,7 +70,7 @@ struct store {
 };
 
 /* SQLite below 'folder' (made, mode 0700, if missing): store.db with WAL and
- * synchronous FULL, a lock so that one process has it (ERROR_IN_USE). A damaged
+ * synchronous FULL, a lock so that one process has it (ERROR_IN_USE after 5 s). A damaged
  * file: ERROR_CORRUPT; one of a newer schema: ERROR_UNSUPPORTED; both name the
  * file and what to do. NULL on failure. (db/sqlite) */
 struct store *store_sqlite_open(const char *folder, struct error *err);

@@ -90,13 +90,29 @@ int sqlite_store_error(const struct sqlite_store *store, int code,
     }
 }
 
+/* A killed process holds its lock until the kernel has taken it apart, which a
+ * write to a slow disk can hold up: whoever starts it again waits a little. */
+#define LOCK_WAIT_MS 5000
+#define LOCK_POLL_MS 20
+
+static int lock_file(int fd)
+{
+    for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0;
+         waited += LOCK_POLL_MS) {
+        if (errno != EWOULDBLOCK || waited >= LOCK_WAIT_MS)
+            return -1;
+        usleep(LOCK_POLL_MS * 1000);
+    }
+    return 0;
+}
+
 int sqlite_store_lock(struct sqlite_store *store, struct error *err)
 {
     auto_free char *path = mem_printf("%s/lock", store->folder);
     auto_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return error_set_sys(err, errno, "open the lock '%s'", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    if (lock_file(fd) < 0) {
         if (errno != EWOULDBLOCK)
             return error_set_sys(err, errno, "lock '%s'", path);
         char pid[16] = "";
