@@ -305,6 +305,32 @@ class Silence(Fixture):
         self.assertEqual(self.s.get("/v1/hosts/silent1")["state"], "ready")
 
 
+class Crowded(Fixture):
+    options = ("--queue", "1")
+
+    def test_a_full_queue_refuses_with_a_word_and_loses_nothing(self):
+        decided, refused, wrong = [], [], []
+        until = time.monotonic() + 15
+
+        def client(number):
+            for i in range(1000):
+                if refused and len(decided) > 50 or time.monotonic() > until:
+                    return
+                answer = self.s.call("POST", "/v1/vms", {"name": f"crowd-{number}-{i}", "vcpus": 1, "memory_mib": 1}, check=False)
+                if answer.status == 503 and answer.body["code"] == "busy" and answer.body["remedy"] and answer.headers["Retry-After"]:
+                    refused.append(answer)
+                else:
+                    (decided if answer.status == 409 else wrong).append(answer)
+        threads = [threading.Thread(target=client, args=(i,)) for i in range(32)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        self.assertEqual([a.body for a in wrong], [])
+        self.assertTrue(refused, "the queue was never full")
+        self.assertEqual(self.s.raw("GET", "/readyz").status, 200)
+
+
 class Roles(Fixture):
     def test_each_route_asks_for_its_role(self):
         agent = self.ready_host("role1")
