@@ -86,7 +86,10 @@ static bool vm_is_right(const struct verdict *v, const struct vm *vm)
     if (!node)
         return not_yet(v, "VM %s is on no host", uuid_format(&vm->id, id));
     if (refuses(v->sim, node))
-        return true;
+        return not_yet(v,
+                       "VM %s was placed on %s, whose agent follows "
+                       "another cluster",
+                       uuid_format(&vm->id, id), vm->host);
     if (vm->state == VM_DELETING)
         return not_yet(v, "VM %s on %s is still being deleted",
                        uuid_format(&vm->id, id), vm->host);
@@ -97,13 +100,34 @@ static bool vm_is_right(const struct verdict *v, const struct vm *vm)
     return true;
 }
 
+/* What an agent holds for ports that these data don't know shows as such. */
+static bool unknown_is_told(const struct verdict *v, struct node *node)
+{
+    const struct snapshot *snapshot = v->sim->sched.writer.snapshot;
+    const struct host_view *view = snapshot_host(snapshot, node->name);
+    const struct agent_state *state = agent_state_view(node->agent);
+    char id[UUID_TEXT_SIZE];
+    for (size_t i = 0; i < state->managed_count; i++) {
+        const struct managed *m = &state->managed[i];
+        if (uuid_is_zero(&m->port) || snapshot_vm(snapshot, &m->vm))
+            continue;
+        const struct observed_port *told = host_view_port(view, &m->port);
+        if (!told || told->phase != PORT_UNKNOWN)
+            return not_yet(v, "%s holds a VF for port %s, which is %s",
+                           node->name, uuid_format(&m->port, id),
+                           told ? port_phase_name((enum port_phase)told->phase)
+                                : "not told");
+    }
+    return true;
+}
+
 /* What the kernel and the agent hold belongs to the scheduler's ports. */
 static bool node_is_right(const struct verdict *v, struct node *node)
 {
     const struct snapshot *snapshot = v->sim->sched.writer.snapshot;
     char id[UUID_TEXT_SIZE];
-    if (refuses(v->sim, node) || v->sim->restored)
-        return true;
+    if (v->sim->restored)
+        return unknown_is_told(v, node);
     for (size_t pf = 0; pf < sim_host_pf_count(node->world); pf++) {
         for (uint16_t vf = 0; vf < sim_host_vf_count(node->world, pf); vf++) {
             uint32_t owner = node->vfs[pf][vf].owner;
