@@ -344,6 +344,7 @@ static void report(struct world *world, struct tx *tx)
 {
     struct fleet *fleet = &world->fleet;
     struct agent *agent = fleet_agent(fleet, host_name(world));
+    ck_assert_ptr_nonnull(agent);
     if (agent->pf_count && one_in(world, 3)) {
         struct pf_spec *spec = &agent->pfs[below(world, agent->pf_count)];
         *spec = random_pf(world, spec->key);
