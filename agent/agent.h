@@ -56,8 +56,10 @@ struct agent_config {
     const struct agent_state_ops *state_ops;
     void *state_context;
     int64_t heartbeat_ns; /* 0 = 10 s */
-    int64_t coalesce_ns;  /* changes wait so long for others; 0 = 100 ms */
-    int64_t audit_ns;     /* all PFs are read again so often, for what no event
+    int64_t
+        coalesce_ns;  /* what is to be told waits so long for more, a fifth of
+                            it where no work is going on; 0 = 100 ms */
+    int64_t audit_ns; /* all PFs are read again so often, for what no event
                          tells; 0 = 60 s, negative = never */
     unsigned actions_per_step; /* kernel or disk calls in one step; 0 = 16. With
                                   1 a simulation can crash between any two. */

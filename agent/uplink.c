@@ -17,6 +17,7 @@
 #define REPORT_TIMEOUT_MS 30000
 #define RETRY_NS TIMESTAMP_SECOND
 #define RETRY_MAX_NS (30 * TIMESTAMP_SECOND)
+#define STALE_SAY_NS (60 * TIMESTAMP_SECOND)
 
 struct uplink {
     struct uplink_config config;
@@ -32,6 +33,9 @@ struct uplink {
 
     bool reporting;
     uint64_t report_sequence, reports;
+
+    unsigned stales; /* reports that were older than one known there */
+    int64_t stale_said_at;
 
     enum error_code trouble; /* logged; ERROR_NONE = all is well */
 };
@@ -191,6 +195,21 @@ static void start_poll(struct uplink *uplink)
 
 /* ---- the report ------------------------------------------------------------------------ */
 
+/* Once is what a lost state folder costs. More means that two agents overtake
+ * each other, which each of them takes for a lost state. */
+static void say_stale(struct uplink *uplink)
+{
+    int64_t now = timestamp_monotonic();
+    bool said =
+        uplink->stale_said_at && now < uplink->stale_said_at + STALE_SAY_NS;
+    if (++uplink->stales < 2 || said)
+        return;
+    uplink->stale_said_at = now;
+    log_error("another agent reports as host '%s' too; stop one of them, or "
+              "give it a name and a token of its own",
+              uplink->name);
+}
+
 static void report_answered(void *context, const struct client_answer *answer,
                             const struct error *err)
 {
@@ -208,6 +227,8 @@ static void report_answered(void *context, const struct client_answer *answer,
         outcome = AGENT_REPORT_REFUSED;
     else
         outcome = AGENT_REPORT_LOST;
+    if (outcome == AGENT_REPORT_STALE)
+        say_stale(uplink);
     uplink->reports += outcome == AGENT_REPORT_ACCEPTED;
     if (outcome == AGENT_REPORT_REFUSED || outcome == AGENT_REPORT_LOST)
         say_trouble(uplink, "the report", err);

@@ -163,6 +163,15 @@ class Live(Folder):
         eventually(lambda: self.seen("h1")["incarnation"] > 3, "a report above the known incarnation")
         self.end_in_time(agent)
 
+    def test_two_agents_of_one_host_are_said(self):
+        token = self.s.enroll("h1")
+        first = self.agent("h1", token)
+        eventually(lambda: self.seen("h1"), "the host's report")
+        second = self.agent("h1", token, log="log2", state="state2")
+        eventually(lambda: "another agent reports as host 'h1'" in self.log() + self.log("log2"), "a line about both", 60)
+        self.end_in_time(first)
+        self.end_in_time(second)
+
     def end_in_time_after_report(self, token, state):
         before = (self.seen("h1") or {}).get("incarnation", 0)
         agent = self.agent("h1", token, state=state)
