@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reports: what changed since the last one that the scheduler took, or all. The
  * views of PFs are kept, so a heartbeat of an unchanged host costs little. */
+#define LOG_MODULE "agent"
 #include "agent/agent.h"
+
 #include "agent/internal.h"
+#include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/base/timestamp.h"
 
@@ -180,6 +183,39 @@ static struct observed *make_report(struct agent *agent,
     return report;
 }
 
+static const struct observed_port *told_port(const struct told *told,
+                                             const struct uuid *id)
+{
+    for (size_t i = 0; i < told->port_count; i++) {
+        if (uuid_equal(&told->ports[i].id, id))
+            return &told->ports[i];
+    }
+    return NULL;
+}
+
+/* A port's trouble is logged once, when it is first told, and its end too. */
+static void log_conditions(const struct agent *agent, const struct told *told)
+{
+    const struct told *before =
+        agent->sent.sequence ? &agent->sent : &agent->acknowledged;
+    for (size_t i = 0; i < told->port_count; i++) {
+        const struct observed_port *port = &told->ports[i];
+        const struct condition *is = &port->condition;
+        const struct observed_port *old = told_port(before, &port->id);
+        const struct condition *was = old ? &old->condition : NULL;
+        char id[UUID_TEXT_SIZE];
+        uuid_format(&port->id, id);
+        bool bad = is->status == CONDITION_FALSE;
+        bool was_bad = was && was->status == CONDITION_FALSE;
+        if (bad && (!was_bad || strcmp(was->message, is->message) != 0))
+            log_warning("%s: %s host=%s port=%s", is->reason, is->message,
+                        agent->name, id);
+        else if (!bad && was_bad && is->status == CONDITION_TRUE)
+            log_info("%s: %s host=%s port=%s", is->reason, is->message,
+                     agent->name, id);
+    }
+}
+
 void report_notice(struct agent *agent, int64_t now_ns)
 {
     uint64_t changes = reconcile_changes(agent->core);
@@ -230,6 +266,7 @@ struct observed *agent_report(struct agent *agent, int64_t now_ns)
         told_done(&told);
         return NULL;
     }
+    log_conditions(agent, &told);
     told.sequence = ++agent->sequence;
     struct observed *report = make_report(agent, &told, base);
     told_done(&agent->sent);
