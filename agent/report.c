@@ -276,9 +276,13 @@ struct observed *agent_report(struct agent *agent, int64_t now_ns)
     return report;
 }
 
-/* The scheduler knows durably that these are absent. */
+/* The scheduler knows that these are absent. It knows it in memory only: the
+ * answer of one that has started again since (a document of its epoch came
+ * first) is worth nothing, its tombstones are told once more. */
 static void forget_absent(struct agent *agent, const struct told *told)
 {
+    if (told->accepted.epoch != reconcile_state(agent->core)->accepted.epoch)
+        return;
     for (size_t i = 0; i < told->port_count; i++) {
         if (told->ports[i].phase == PORT_ABSENT)
             reconcile_forget(agent->core, &told->ports[i].id);

@@ -151,6 +151,7 @@ static void write_failed(struct reconcile *r, struct entry *entry, int64_t now,
     if (zero_refused) {
         /* Where zero is refused, a fresh local MAC takes ours away. */
         entry->to_write.mac = mac_make(&r->rng);
+        entry->to_write.mac.bytes[0] = 0x02; /* no port's: see vf_dirt() */
         return;
     }
     char text[200];

@@ -159,6 +159,15 @@ bool rules_allow(const struct reconcile *r, enum purpose purpose,
     return true;
 }
 
+/* 52:54:00 is what KVM's tools and we give to ports; VF drivers' random MACs
+ * don't begin so. */
+static bool is_ports_mac(const struct policy *policy)
+{
+    const uint8_t *bytes = policy->mac.bytes;
+    return policy_has(policy, POLICY_MAC) && bytes[0] == 0x52 &&
+           bytes[1] == 0x54 && bytes[2] == 0;
+}
+
 /* What a driver's own defaults may be (spoofchk is off on some, a MAC is made
  * by VF drivers when they bind) says nothing about an owner. */
 const char *vf_dirt(const struct vf *vf)
@@ -169,6 +178,8 @@ const char *vf_dirt(const struct vf *vf)
     clean.set &= ~(POLICY_BIT(POLICY_MAC) | POLICY_BIT(POLICY_SPOOFCHK));
     uint32_t bits =
         policy_difference(&clean, &vf->policy) & vf->policy.set & clean.set;
+    if (is_ports_mac(&vf->policy))
+        bits |= POLICY_BIT(POLICY_MAC);
     for (unsigned f = 0; f < POLICY_FIELD_MAX; f++) {
         if (!(bits & POLICY_BIT(f)))
             continue;
@@ -234,7 +245,6 @@ static void follow(struct reconcile *r, struct entry *entry,
     }
     entry_move_durably(r, entry, MANAGED_APPLYING);
     entry_condition(r, entry, now, CONDITION_UNKNOWN, "Applying", "",
-
                     "the policy is being written");
 }
 
@@ -308,7 +318,6 @@ static void plan_entry(struct reconcile *r, struct entry *entry, int64_t now)
     }
     if (!wants_vf(want, entry)) {
         entry_move_durably(r, entry, MANAGED_CLEANING);
-
         return;
     }
     if (revision_compare(&m->revision, &want->d.revision) != 0 &&
