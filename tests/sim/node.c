@@ -384,6 +384,8 @@ static void document(struct node *node, struct desired *desired)
               rc == 0 ? "accepted" : err.msg);
     if (rc == 0) {
         truth_document(node, desired);
+        if (node->frail_until == INT64_MAX)
+            node->frail_until = sim->now + 30 * TIMESTAMP_SECOND;
         if (same && desired->revision.epoch < had.epoch)
             sim_broken(sim, "I8",
                        "%s accepts a document of epoch %llu after %llu",
@@ -506,9 +508,25 @@ static void reboot(struct node *node)
     sim_host_reboot(node->world);
 }
 
-void node_hardware(struct node *node)
+bool node_is_whole(const struct node *node)
+{
+    for (size_t pf = 0; pf < sim_host_pf_count(node->world); pf++) {
+        for (uint16_t vf = 0; vf < sim_host_vf_count(node->world, pf); vf++) {
+            struct policy policy;
+            if (!sim_host_vf_policy(node->world, pf, vf, &policy) ||
+                sim_host_vf_external(node->world, pf, vf))
+                return false;
+        }
+    }
+    return true;
+}
+
+bool node_hardware(struct node *node)
 {
     struct sim *sim = node->sim;
+    /* An agent without memory can't know of VFs that are away just then. */
+    if (sim->now < node->frail_until)
+        return false;
     size_t pfs = sim_host_pf_count(node->world);
     size_t pf = pfs ? below(sim, pfs) : 0;
     uint64_t what = below(sim, 20);
@@ -528,4 +546,5 @@ void node_hardware(struct node *node)
     }
     truth_kernel(node, false);
     sim_trace(sim, "%s: %s", node->name, sim_event_name(sim->event));
+    return true;
 }

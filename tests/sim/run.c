@@ -197,8 +197,15 @@ static void agent_dies(struct sim *sim, struct node *node)
     if (!node->agent)
         return;
     if (chance(sim, 3)) {
+        bool disk = sim->rare_disk && chance(sim, 4) && node_is_whole(node);
+        sim->event = disk ? EVENT_DISK_LOST : EVENT_AGENT_CRASH;
         cover(sim, node);
         node_crash(node);
+        if (disk) {
+            sim->rare_disk = false;
+            agent_state_done(&node->disk);
+            node->frail_until = INT64_MAX;
+        }
     }
     if (node->agent && !node->die_in)
         node->die_in = 1 + (int)below(sim, 12);
@@ -210,7 +217,7 @@ static bool disturb_node(struct sim *sim, uint64_t what, struct node *node)
     if (what < 8)
         agent_dies(sim, node);
     else if (what < 22)
-        node_hardware(node);
+        return node_hardware(node);
     else if (what < 24)
         partition(sim, node);
     else
@@ -320,6 +327,7 @@ static void sim_init(struct sim *sim, const struct sim_options *options)
     sim->node_count = options->hosts;
     sim->rare_restore = chance(sim, 4);
     sim->rare_empty = chance(sim, 16);
+    sim->rare_disk = chance(sim, 4);
     sched_init(sim);
     for (size_t i = 0; i < sim->node_count; i++)
         node_init(sim, i);

@@ -41,6 +41,7 @@
     X(AGENT_CRASH, "agent-crash")                                              \
     X(AGENT_START, "agent-start")                                              \
     X(HOST_REBOOT, "host-reboot")                                              \
+    X(DISK_LOST, "agent-disk-lost")                                            \
     X(PF_GONE, "pf-gone")                                                      \
     X(PF_BACK, "pf-back")                                                      \
     X(VF_GONE, "vf-gone")                                                      \
@@ -164,6 +165,7 @@ struct node {
     uint64_t report_sequence;
     struct desired *last; /* the document given last, for repeating it */
     int64_t partitioned_until;
+    int64_t frail_until; /* its disk was lost: no more trouble until then */
     /* At the scheduler: */
     bool parked; /* a poll waits there */
     int64_t parked_at;
@@ -246,7 +248,7 @@ struct sim {
     struct rng rng;
     int64_t now;
     bool trace, faults, failed, restored, emptied;
-    bool rare_restore, rare_empty; /* what this seed may see */
+    bool rare_restore, rare_empty, rare_disk; /* what this seed may see */
     unsigned steps;
     uint64_t events;
     enum sim_event event; /* the current one */
@@ -313,7 +315,10 @@ bool node_progress(struct node *node);
 /* The earliest time at which it has something to do. */
 int64_t node_wake(const struct node *node);
 void node_deliver(struct node *node, struct message *message);
-void node_hardware(struct node *node); /* some hardware event */
+/* Some hardware event; false = none can be now. */
+bool node_hardware(struct node *node);
+/* All devices are there and nobody else uses them. */
+bool node_is_whole(const struct node *node);
 
 /* ---- the network (run.c) ---------------------------------------------------------------- */
 /* Takes the references in 'message'. May lose, repeat or delay it. */

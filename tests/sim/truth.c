@@ -164,6 +164,9 @@ static bool reads_free(const struct node *node, size_t pf, uint16_t vf,
     if (sim_host_vf_fresh(node->world, pf, vf))
         return true;
     clean.set = now->set & ~POLICY_BIT(POLICY_MAC);
+    /* An agent that lost its memory can't tell who set spoofchk off. */
+    if (node->frail_until)
+        clean.set &= ~POLICY_BIT(POLICY_SPOOFCHK);
     return policy_difference(&clean, now) == 0 &&
            (!policy_has(now, POLICY_MAC) || mac_is_zero(&now->mac) ||
             (mac_is_local(&now->mac) && !port_of_mac(node->sim, &now->mac)));
