@@ -13,7 +13,7 @@ static const struct {
     int exit_status;
     const char *title;
 } error_table[ERROR_MAX] = {
-#define X(name, wire, http, exit_status, title) \
+#define X(name, wire, http, exit_status, title)                                \
     [ERROR_##name] = {wire, http, exit_status, title},
     ERROR_CODES(X)
 #undef X

@@ -35,7 +35,7 @@ struct json_reader {
     char path[96]; /* prefix of field names in errors, "" at the top */
     struct error *err;
     bool failed;
-    size_t taken; /* members asked for, there or not */
+    size_t taken;          /* members asked for, there or not */
     const char *names[48]; /* their names (borrowed), at most this many */
 };
 
@@ -57,8 +57,8 @@ bool json_take_i64(struct json_reader *reader, const char *name, bool required,
                    int64_t min, int64_t max, int64_t *out);
 bool json_take_bool(struct json_reader *reader, const char *name, bool required,
                     bool *out);
-bool json_take_array(struct json_reader *reader, const char *name, bool required,
-                     size_t max_count, const json_t **out);
+bool json_take_array(struct json_reader *reader, const char *name,
+                     bool required, size_t max_count, const json_t **out);
 bool json_take_object(struct json_reader *reader, const char *name,
                       bool required, const json_t **out);
 /* Fail with a text about one member ("path.name"). Returns -1. */

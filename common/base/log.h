@@ -21,8 +21,8 @@ enum log_level { LOG_ERROR = 3, LOG_WARNING = 4, LOG_INFO = 6, LOG_DEBUG = 7 };
 #define log_info(...) log_write(LOG_MODULE, LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_write(LOG_MODULE, LOG_DEBUG, __VA_ARGS__)
 
-void log_write(const char *module, enum log_level level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void log_write(const char *module, enum log_level level, const char *format,
+               ...) __attribute__((format(printf, 3, 4)));
 /* One line for a handled error: "what: message (field 'f'; remedy)". */
 void log_failure(const char *module, enum log_level level, const char *what,
                  const struct error *err);

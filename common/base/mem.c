@@ -9,7 +9,8 @@
 
 static _Noreturn void exhausted(size_t count, size_t size)
 {
-    fprintf(stderr, "<2>out of memory: %zu objects of %zu bytes\n", count, size);
+    fprintf(stderr, "<2>out of memory: %zu objects of %zu bytes\n", count,
+            size);
     abort();
 }
 

@@ -47,17 +47,17 @@ static inline void mem_close_p(const int *fd)
 #define auto_free __attribute__((cleanup(mem_free_p)))
 #define auto_close __attribute__((cleanup(mem_close_p)))
 
-#define take_ptr(pointer)                       \
-    __extension__({                             \
-        __typeof__(pointer) taken_ = (pointer); \
-        (pointer) = NULL;                       \
-        taken_;                                 \
+#define take_ptr(pointer)                                                      \
+    __extension__({                                                            \
+        __typeof__(pointer) taken_ = (pointer);                                \
+        (pointer) = NULL;                                                      \
+        taken_;                                                                \
     })
-#define take_fd(fd)         \
-    __extension__({         \
-        int taken_ = (fd);  \
-        (fd) = -1;          \
-        taken_;             \
+#define take_fd(fd)                                                            \
+    __extension__({                                                            \
+        int taken_ = (fd);                                                     \
+        (fd) = -1;                                                             \
+        taken_;                                                                \
     })
 
 /* A shared immutable object: the first member of the struct. Objects are

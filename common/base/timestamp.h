@@ -11,7 +11,7 @@
 #define TIMESTAMP_SECOND INT64_C(1000000000)
 #define TIMESTAMP_MS INT64_C(1000000)
 
-int64_t timestamp_now(void); /* CLOCK_REALTIME, ns */
+int64_t timestamp_now(void);       /* CLOCK_REALTIME, ns */
 int64_t timestamp_monotonic(void); /* CLOCK_MONOTONIC, ns: for timeouts */
 const char *timestamp_format(int64_t ns, char text[TIMESTAMP_TEXT_SIZE]);
 /* Reads what timestamp_format writes, with 0 to 9 decimals. False otherwise. */

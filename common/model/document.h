@@ -15,11 +15,11 @@
 
 struct desired_port {
     struct uuid id, vm;
-    bool absent; /* the tombstone: clean up and report it absent */
+    bool absent;  /* the tombstone: clean up and report it absent */
     uint8_t path; /* enum port_path */
     bool has_claim;
     struct claim claim;
-    struct policy policy; /* asked fields, MAC always among them */
+    struct policy policy;     /* asked fields, MAC always among them */
     struct revision revision; /* of this object's last change */
 };
 
@@ -36,12 +36,12 @@ struct desired {
 struct desired *desired_new(size_t port_count);
 
 /* How far the agent is with one port. */
-#define PORT_PHASES(X)                                                      \
-    X(PENDING, "pending")   /* not begun, or blocked: see the condition */  \
-    X(APPLIED, "applied")   /* kernel read back equal */                    \
-    X(FAILED, "failed")     /* refused; nothing of it is left on the VF */  \
-    X(CLEANING, "cleaning") /* wanted absent, not yet clean */              \
-    X(ABSENT, "absent")     /* wanted absent and proven clean */            \
+#define PORT_PHASES(X)                                                         \
+    X(PENDING, "pending")   /* not begun, or blocked: see the condition */     \
+    X(APPLIED, "applied")   /* kernel read back equal */                       \
+    X(FAILED, "failed")     /* refused; nothing of it is left on the VF */     \
+    X(CLEANING, "cleaning") /* wanted absent, not yet clean */                 \
+    X(ABSENT, "absent")     /* wanted absent and proven clean */               \
     X(UNKNOWN, "unknown_to_scheduler") /* held here, not in the document */
 enum port_phase {
 #define X(name, wire) PORT_##name,
@@ -54,10 +54,10 @@ enum port_phase port_phase_parse(const char *name);
 
 struct observed_port {
     struct uuid id, vm;
-    uint8_t phase; /* enum port_phase */
+    uint8_t phase;            /* enum port_phase */
     struct revision revision; /* of the desired port this is about */
     bool has_claim;
-    struct claim claim; /* the VF held or wanted */
+    struct claim claim;     /* the VF held or wanted */
     struct policy readback; /* as the kernel reads */
     int64_t observed_at;
     struct condition condition; /* PolicyApplied */
@@ -68,16 +68,17 @@ struct observed_port {
  * always told whole (there are few). */
 struct observed {
     struct ref ref;
-    struct uuid cluster_id; /* whose documents this agent follows; zero = none */
+    struct uuid
+        cluster_id; /* whose documents this agent follows; zero = none */
     char host[NAME_SIZE];
     struct uuid machine_id;
     struct uuid boot_id;
     char agent_version[32];
     uint64_t incarnation; /* durable, rises at each agent start */
-    uint64_t sequence; /* rises with each report of an incarnation */
-    uint64_t base; /* sequence that a partial report builds on */
+    uint64_t sequence;    /* rises with each report of an incarnation */
+    uint64_t base;        /* sequence that a partial report builds on */
     bool full;
-    struct revision accepted; /* highest document revision it accepted */
+    struct revision accepted;    /* highest document revision it accepted */
     struct inventory *inventory; /* full: all; else changed PFs only */
     size_t gone_count;
     struct pf_key *gone_pfs;

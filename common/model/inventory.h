@@ -26,13 +26,13 @@
  *   cleaning, probing ──► quarantined    (does not read back clean)
  *   any ──► external                     (something else uses it)
  */
-#define VF_STATES(X)              \
-    X(FREE, "free")               \
-    X(PROBING, "probing")         \
-    X(CLAIMED, "claimed")         \
-    X(ATTACHED, "attached")       \
-    X(CLEANING, "cleaning")       \
-    X(QUARANTINED, "quarantined") \
+#define VF_STATES(X)                                                           \
+    X(FREE, "free")                                                            \
+    X(PROBING, "probing")                                                      \
+    X(CLAIMED, "claimed")                                                      \
+    X(ATTACHED, "attached")                                                    \
+    X(CLEANING, "cleaning")                                                    \
+    X(QUARANTINED, "quarantined")                                              \
     X(EXTERNAL, "external")
 enum vf_state {
 #define X(name, wire) VF_##name,
@@ -44,17 +44,17 @@ const char *vf_state_name(enum vf_state state);
 enum vf_state vf_state_parse(const char *name);
 
 struct vf {
-    uint16_t index; /* vf N of ip-link, from 0 */
-    uint8_t state; /* enum vf_state */
+    uint16_t index;   /* vf N of ip-link, from 0 */
+    uint8_t state;    /* enum vf_state */
     bool has_address; /* netdevsim VFs have none */
     struct pci_address address;
-    int32_t iommu_group; /* -1 = none */
+    int32_t iommu_group;           /* -1 = none */
     char netdev[NETDEV_NAME_SIZE]; /* "" = none on the host */
-    const char *driver; /* interned; "" = none bound */
+    const char *driver;            /* interned; "" = none bound */
     const char *reason; /* interned; why external or quarantined, else "" */
-    struct uuid port; /* the port that the agent holds it for; zero = none */
+    struct uuid port;   /* the port that the agent holds it for; zero = none */
     struct policy policy; /* as the kernel reads; 'set' = what it tells */
-    int64_t observed_at; /* when the kernel was read, ns */
+    int64_t observed_at;  /* when the kernel was read, ns */
 };
 
 enum eswitch_mode {
@@ -73,18 +73,18 @@ struct pf {
     struct pci_address address;
     char netdev[NETDEV_NAME_SIZE]; /* "" = none */
     struct mac mac;
-    uint16_t vendor_id, device_id; /* 0 for netdevsim */
+    uint16_t vendor_id, device_id;         /* 0 for netdevsim */
     const char *vendor_name, *device_name; /* interned, from pci.ids; "" */
-    const char *driver, *firmware; /* interned; "" = not told */
-    int32_t numa_node; /* -1 = none */
-    int32_t iommu_group; /* -1 = none */
+    const char *driver, *firmware;         /* interned; "" = not told */
+    int32_t numa_node;                     /* -1 = none */
+    int32_t iommu_group;                   /* -1 = none */
     bool link_up;
     int32_t link_speed_mbps; /* -1 = not told */
     uint16_t mtu;
     char bond[NETDEV_NAME_SIZE]; /* the bond above it, "" = none */
     uint16_t total_vfs, num_vfs;
     uint8_t eswitch_mode; /* enum eswitch_mode */
-    bool management; /* carries the host's own traffic: never touched */
+    bool management;      /* carries the host's own traffic: never touched */
     char management_reason[NAME_SIZE];
     struct capabilities capabilities;
     int64_t observed_at;
@@ -121,7 +121,7 @@ struct inventory {
     struct ref ref;
     struct uuid machine_id;
     const char *kernel; /* interned release, e.g. "6.12.107+deb13-amd64" */
-    uint32_t vcpus; /* CPUs the host has */
+    uint32_t vcpus;     /* CPUs the host has */
     uint64_t memory_mib;
     uint32_t external_vcpus; /* used by domains that aren't ours */
     uint64_t external_memory_mib;

@@ -16,15 +16,15 @@
 #include <stdint.h>
 
 /* X(NAME, wire name) in the order in which an agent writes them. */
-#define POLICY_FIELDS(X)                     \
-    X(MAC, "mac")                            \
-    X(VLAN, "vlan")                          \
-    X(VLAN_QOS, "vlan_qos")                  \
-    X(VLAN_PROTO, "vlan_proto")              \
-    X(MIN_TX_RATE_MBPS, "min_tx_rate_mbps")  \
-    X(MAX_TX_RATE_MBPS, "max_tx_rate_mbps")  \
-    X(SPOOFCHK, "spoofchk")                  \
-    X(TRUST, "trust")                        \
+#define POLICY_FIELDS(X)                                                       \
+    X(MAC, "mac")                                                              \
+    X(VLAN, "vlan")                                                            \
+    X(VLAN_QOS, "vlan_qos")                                                    \
+    X(VLAN_PROTO, "vlan_proto")                                                \
+    X(MIN_TX_RATE_MBPS, "min_tx_rate_mbps")                                    \
+    X(MAX_TX_RATE_MBPS, "max_tx_rate_mbps")                                    \
+    X(SPOOFCHK, "spoofchk")                                                    \
+    X(TRUST, "trust")                                                          \
     X(LINK_STATE, "link_state")
 
 enum policy_field {
@@ -121,9 +121,9 @@ const char *capability_source_name(enum capability_source source);
 enum capability_source capability_source_parse(const char *name);
 
 struct capability {
-    uint8_t support; /* enum capability_support */
-    uint8_t source; /* enum capability_source */
-    uint32_t max; /* greatest accepted value, 0 = not known or no range */
+    uint8_t support;  /* enum capability_support */
+    uint8_t source;   /* enum capability_source */
+    uint32_t max;     /* greatest accepted value, 0 = not known or no range */
     const char *note; /* interned, why: "EOPNOTSUPP when set", "" = none */
 };
 struct capabilities {
