@@ -141,9 +141,10 @@ static void tell_absent(const struct reconcile *r, const struct want *want,
     const struct claim *claim = &want->d.claim;
     const struct vf *vf =
         want->d.has_claim ? vf_of(r, &claim->pf, claim->vf_index) : NULL;
-    /* Not held, but our memory may have been lost: the VF must have been read,
-     * else is_leftover() could not see the port's MAC on it. */
-    bool unread = vf && vf->observed_at == 0;
+    /* Not held, but our memory may have been lost: the VF must have been read
+     * and the plan made, else is_leftover() could not see the port's MAC on
+     * it. */
+    bool unread = (vf && vf->observed_at == 0) || r->replan;
     bool proven = !entry && !unread && r->facts && want->durable_at <= r->saved;
     if (entry)
         tell_entry(r, entry, out);
