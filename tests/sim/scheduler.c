@@ -283,11 +283,33 @@ static struct observed *through_wire(struct sim *sim, struct observed *observed)
     return read;
 }
 
+/* An agent that is still connected to a process of before gets its answer. */
+static bool zombie_poll(struct sim *sim, const struct message *message)
+{
+    const struct sched *sched = &sim->sched;
+    const struct node *node = &sim->nodes[message->node];
+    if (!sched->has_zombie || !sched->zombie.snapshot || !chance(sim, 3))
+        return false;
+    /* The fence is the agent's memory: without it, old looks new. */
+    if (node->frail_until)
+        return false;
+    net_send(sim, (struct message){
+                      .kind = MESSAGE_DOCUMENT,
+                      .node = node->number,
+                      .life = message->life,
+                      .number = message->number,
+                      .desired = snapshot_desired(sched->zombie.snapshot,
+                                                  node->name, message->after)});
+    return true;
+}
+
 void sched_receive(struct sim *sim, struct message *message)
 {
     struct node *node = &sim->nodes[message->node];
     sim->event =
         message->kind == MESSAGE_POLL ? EVENT_SCHED_POLL : EVENT_SCHED_REPORT;
+    if (message->kind == MESSAGE_POLL && zombie_poll(sim, message))
+        return;
     if (!sim->sched.up)
         return; /* connection refused: the sender's timeout finds out */
     if (message->kind == MESSAGE_POLL) {
@@ -519,7 +541,7 @@ static int run_zombie(struct job *base, struct core *core,
     return core_host_enroll(core, call, "zombie", hash, tx, &renewed, err);
 }
 
-/* It tries to write, and answers an agent that is still connected to it. */
+/* It tries to write; see also zombie_poll(). */
 bool sched_zombie(struct sim *sim)
 {
     struct sched *sched = &sim->sched;
@@ -536,15 +558,6 @@ bool sched_zombie(struct sim *sim)
         sim_job_free(job);
     sim_trace(sim, "a scheduler of epoch %llu tries to write",
               (unsigned long long)epoch);
-    struct node *node = &sim->nodes[below(sim, sim->node_count)];
-    if (node->agent && node->polling && !node->parked && sched->zombie.snapshot)
-        net_send(sim, (struct message){.kind = MESSAGE_DOCUMENT,
-                                       .node = node->number,
-                                       .life = node->life,
-                                       .number = node->poll_id,
-                                       .desired = snapshot_desired(
-                                           sched->zombie.snapshot, node->name,
-                                           agent_following(node->agent))});
     if (how != WRITER_GOES_ON || chance(sim, 3))
         zombie_end(sched);
     return true;
