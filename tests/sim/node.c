@@ -40,6 +40,8 @@ static int fault_hook(void *context, enum sim_step step,
         truth_vf(node, sim_host_pf_find(node->world, pf), vf, true);
     if (dies_here(node))
         return EIO;
+    if (step == SIM_STEP_VF_WRITE || step == SIM_STEP_VF_RESET)
+        truth_touch(node, sim_host_pf_find(node->world, pf), vf);
     if (!sim->faults || step == SIM_STEP_VF_WRITTEN)
         return 0;
     if (step == SIM_STEP_CHANGES) {

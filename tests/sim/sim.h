@@ -362,6 +362,9 @@ void truth_add_vm(struct sim *sim, const struct vm *vm);
  * agent did it. */
 void truth_kernel(struct node *node, bool by_agent);
 void truth_vf(struct node *node, size_t pf, uint16_t vf, bool by_agent);
+/* The agent is about to write to the VF or to reset it: it may to what its disk
+ * knows it holds, never to the host's own. */
+void truth_touch(struct node *node, size_t pf, uint16_t vf);
 void truth_report(struct node *node, const struct observed *observed);
 void truth_document(struct node *node, const struct desired *desired);
 /* The records of one job that did not fail. */

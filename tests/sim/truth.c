@@ -193,6 +193,32 @@ static void trace_vf(const struct node *node, size_t pf, uint16_t vf,
               p->link_state, id);
 }
 
+/* Does this state hold the VF? */
+static bool is_in(const struct agent_state *state, const struct claim *claim)
+{
+    for (size_t i = 0; i < state->managed_count; i++)
+        if (state->managed[i].claim.vf_index == claim->vf_index &&
+            pf_key_compare(&state->managed[i].claim.pf, &claim->pf) == 0)
+            return true;
+    return false;
+}
+
+void truth_touch(struct node *node, size_t pf, uint16_t vf)
+{
+    struct claim claim = {.pf = *sim_host_pf_key(node->world, pf),
+                          .vf_index = vf};
+    if (pf == node->management)
+        sim_broken(node->sim, "I10",
+                   "the agent of %s touches the PF that carries the host's "
+                   "traffic",
+                   node->name);
+    if (!is_in(&node->disk, &claim))
+        sim_broken(node->sim, "I5",
+                   "the agent of %s touches %s VF %u, of which its disk knows "
+                   "nothing: a crash now would forget it",
+                   node->name, claim.pf.text, vf);
+}
+
 void truth_vf(struct node *node, size_t pf, uint16_t vf, bool by_agent)
 {
     struct vf_truth *truth = &node->vfs[pf][vf];
@@ -200,11 +226,6 @@ void truth_vf(struct node *node, size_t pf, uint16_t vf, bool by_agent)
     if (version == truth->version && truth->count)
         return;
     truth->version = version;
-    if (by_agent && pf == node->management)
-        sim_broken(node->sim, "I10",
-                   "the agent of %s touches the PF that "
-                   "carries the host's traffic",
-                   node->name);
     struct vf_was *was = &truth->was[truth->count++ % VF_HISTORY];
     *was = (struct vf_was){.from = node->sim->now};
     was->readable = sim_host_vf_policy(node->world, pf, vf, &was->policy);
@@ -311,16 +332,6 @@ static void check_applied(struct node *node, const struct observed_port *told)
                        : "did not read as told");
 }
 
-static bool is_held(struct node *node, const struct claim *claim)
-{
-    const struct agent_state *state = agent_state_view(node->agent);
-    for (size_t i = 0; i < state->managed_count; i++)
-        if (state->managed[i].claim.vf_index == claim->vf_index &&
-            pf_key_compare(&state->managed[i].claim.pf, &claim->pf) == 0)
-            return true;
-    return false;
-}
-
 /* The agent proves that the port is off the VF; of a VF that was gone for long
  * it gives the port up and keeps the VF, to clean it when it comes back. */
 static void check_absent(struct node *node, const struct observed_port *told)
@@ -338,7 +349,8 @@ static void check_absent(struct node *node, const struct observed_port *told)
     const struct vf_truth *truth = &node->vfs[pf][told->claim.vf_index];
     const struct vf_was *now = &truth->was[(truth->count - 1) % VF_HISTORY];
     char id[UUID_TEXT_SIZE];
-    if (now->readable && truth->owner && !is_held(node, &told->claim) &&
+    if (now->readable && truth->owner &&
+        !is_in(agent_state_view(node->agent), &told->claim) &&
         uuid_equal(&node->sim->ports[truth->owner - 1].id, &told->id))
         sim_broken(node->sim, "I7",
                    "%s reports port %s absent, but its MAC is on %s VF %u",
