@@ -12,8 +12,10 @@
 
 /* The context of all handlers. Set both before the first request. */
 struct api {
-    struct service *service;    /* borrowed */
-    struct http_server *server; /* borrowed; for waking parked requests */
+    struct service *service; /* borrowed */
+    /* Borrowed; for waking parked requests. NULL until http_start() has
+     * returned, while its threads already serve. */
+    struct http_server *_Atomic server;
 };
 
 extern const struct http_route handlers_routes[];

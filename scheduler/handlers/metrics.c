@@ -142,6 +142,7 @@ static void write_host_states(const struct snapshot *snapshot, struct str *out)
 static void write_scheduler(struct api *api, const struct snapshot *snapshot,
                             struct str *out)
 {
+    struct http_server *server = api->server;
     const char *agent[] = {"lane", "agent", NULL};
     const char *client[] = {"lane", "client", NULL};
     metrics_head(out, "sriov_vms", METRICS_GAUGE, "VMs known, also deleting.");
@@ -161,7 +162,7 @@ static void write_scheduler(struct api *api, const struct snapshot *snapshot,
     metrics_head(out, "sriov_parked_requests", METRICS_GAUGE,
                  "Long-polls and event streams that wait.");
     metrics_sample(out, "sriov_parked_requests", NULL,
-                   (double)http_parked(api->server));
+                   server ? (double)http_parked(server) : 0);
 }
 
 HANDLER(handle_metrics)
