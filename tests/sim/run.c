@@ -205,6 +205,7 @@ static void agent_dies(struct sim *sim, struct node *node)
             sim->rare_disk = false;
             agent_state_done(&node->disk);
             node->frail_until = INT64_MAX;
+            truth_again(node);
         }
     }
     if (node->agent && !node->die_in)

@@ -362,6 +362,8 @@ void truth_add_vm(struct sim *sim, const struct vm *vm);
  * agent did it. */
 void truth_kernel(struct node *node, bool by_agent);
 void truth_vf(struct node *node, size_t pf, uint16_t vf, bool by_agent);
+/* Judge all VFs of the node anew, as things are. */
+void truth_again(struct node *node);
 /* The agent is about to write to the VF or to reset it: it may to what its disk
  * knows it holds, never to the host's own. */
 void truth_touch(struct node *node, size_t pf, uint16_t vf);

@@ -250,6 +250,14 @@ void truth_kernel(struct node *node, bool by_agent)
             truth_vf(node, pf, vf, by_agent);
 }
 
+void truth_again(struct node *node)
+{
+    for (size_t pf = 0; pf < 2; pf++)
+        for (size_t vf = 0; vf < SIM_VFS_MAX; vf++)
+            node->vfs[pf][vf].version = 0;
+    truth_kernel(node, false);
+}
+
 /* ---- reports: I6, I7 ------------------------------------------------------------ */
 
 /* Walks the states that the VF was in at 'at'. Returns NULL after the last. A
