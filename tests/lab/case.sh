@@ -8,9 +8,10 @@ find_run
 TOKEN_FILE=$RUN/data/admin.token
 PF_igb=0000:01:00.0 NETDEV_igb=pf0 VFS_igb=7
 PF_netdevsim=netdevsim1 NETDEV_netdevsim=eni1np1 VFS_netdevsim=64
-pf_of() { local name=PF_$1 && echo "${!name}"; }
-netdev_of() { local name=NETDEV_$1 && echo "${!name}"; }
-vfs_of() { local name=VFS_$1 && echo "${!name}"; }
+kind_of() { (host_line "$1" && echo "$KIND"); }
+pf_of() { local name && name=PF_$(kind_of "$1") && echo "${!name}"; }
+netdev_of() { local name && name=NETDEV_$(kind_of "$1") && echo "${!name}"; }
+vfs_of() { local name && name=VFS_$(kind_of "$1") && echo "${!name}"; }
 
 fail() {
     printf '    FAILED: %s\n' "$*"

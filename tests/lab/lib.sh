@@ -23,6 +23,17 @@ need_tun() {
     { : <>/dev/net/tun; } 2>/dev/null || die "/dev/net/tun can't be opened: the kernel has no tun driver, or this container may not use it"
 }
 
+# Where the programs are and where the scheduler listens; BUILD names another build folder.
+BIN=$(realpath -m "${BUILD:-$LAB/../../build/release}")/bin
+SERVER=http://$BRIDGE_ADDRESS:8470
+export BIN SERVER
+need_programs() {
+    local program
+    for program in sriov-scheduler sriov-agent sriov-admin; do
+        [ -x "$BIN/$program" ] || die "no $BIN/$program: build it first (cmake --preset release && cmake --build --preset release)"
+    done
+}
+
 # --- runs -------------------------------------------------------------------------------------------------------------
 # A run is a folder: netns (name), hosts (one line: NAME KIND ID), and per host HOST.pid HOST.console HOST.qemu.
 
