@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sriov-agent: the commands. The work is in run.c, agent.c and below. */
 #define LOG_MODULE "main"
+#include "agent/identity.h"
 #include "agent/run.h"
 #include "agent/state.h"
 #include "api/wire/wire.h"
@@ -86,21 +87,6 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static int read_uuid(const char *path, struct uuid *out, struct error *err)
-{
-    auto_free char *text = file_read(AT_FDCWD, path, 128, NULL, err);
-    if (!text)
-        return -1;
-    text[strcspn(text, "\n")] = '\0';
-    if (!uuid_parse(text, out)) {
-        error_fill(err, ERROR_INVALID, 0, "", "'%s' holds no id: '%s'", path,
-                   text);
-        error_remedy(err, "write one with systemd-machine-id-setup");
-        return -1;
-    }
-    return 0;
-}
-
 static int check_settings(struct settings *settings, struct error *err)
 {
     if (!settings->server) {
@@ -135,9 +121,9 @@ static int run_with(const struct settings *settings, struct host_backend *host,
                                           .state_ops = &state_file_ops,
                                           .state_context = file,
                                           .skip_probing = settings->no_probe}};
-    if (read_uuid("/etc/machine-id", &config.agent.machine_id, err) < 0 ||
-        read_uuid("/proc/sys/kernel/random/boot_id", &config.agent.boot_id,
-                  err) < 0)
+    if (identity_machine("/etc/machine-id", settings->state_dir,
+                         &config.agent.machine_id, err) < 0 ||
+        identity_boot(&config.agent.boot_id, err) < 0)
         return -1;
     if (getrandom(&config.agent.seed, sizeof config.agent.seed, 0) < 0)
         config.agent.seed = (uint64_t)timestamp_now();

@@ -146,7 +146,7 @@ static int refuse_used_mac(struct core *core, struct want *want,
     char network[NAME_SIZE];
     const struct port_want *port = &want->ports[used];
     const struct vm *owner = find_mac(core, &port->mac, network);
-    return refuse_mac(port, used, owner, network, err);
+    return owner ? refuse_mac(port, used, owner, network, err) : 0;
 }
 
 static int refuse_placement(struct core *core, struct want *want,
