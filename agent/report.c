@@ -130,20 +130,7 @@ static struct inventory *inventory_of(const struct told *told,
     size_t count = 0;
     for (size_t i = 0; i < told->pf_count; i++)
         count += !base || !is_told(base, told->pfs[i]);
-    struct inventory *made =
-        inventory_new(count, facts->network_count, facts->unreadable_count);
-    made->machine_id = facts->machine_id;
-    made->kernel = facts->kernel;
-    made->vcpus = facts->vcpus;
-    made->memory_mib = facts->memory_mib;
-    made->external_vcpus = facts->external_vcpus;
-    made->external_memory_mib = facts->external_memory_mib;
-    if (facts->network_count)
-        memcpy(made->networks, facts->networks,
-               facts->network_count * sizeof *facts->networks);
-    if (facts->unreadable_count)
-        memcpy(made->unreadable, facts->unreadable,
-               facts->unreadable_count * sizeof *facts->unreadable);
+    struct inventory *made = inventory_like(facts, count);
     for (size_t i = 0, k = 0; i < told->pf_count; i++) {
         if (!base || !is_told(base, told->pfs[i]))
             made->pfs[k++] = ref_get(told->pfs[i]);
@@ -158,7 +145,7 @@ static struct observed *make_report(struct agent *agent,
     size_t gone = 0;
     for (size_t i = 0; base && i < base->pf_count; i++)
         gone += !told_pf(told, &base->pfs[i]->key);
-    struct observed *report = observed_new(told->port_count, gone);
+    struct observed *report = observed_new(told->port_count, gone, 0);
     const struct agent_state *state = reconcile_state_scalars(agent->core);
     report->cluster_id = state->cluster_id;
     str_copy(report->host, agent->name);

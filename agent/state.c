@@ -127,13 +127,13 @@ static int read_claim(const json_t *value, struct claim *claim,
 {
     struct json_reader reader;
     const char *pf = NULL, *vf = NULL;
-    uint64_t index = 0, rate = 0;
+    uint64_t index = CLAIM_WHOLE_PF, rate = 0;
     int64_t numa = -1;
     json_reader_begin(&reader, value, "claim", err);
     if (json_take_text(&reader, "pf", true, &pf) &&
         !pf_key_parse(pf, &claim->pf))
         json_reader_fail(&reader, "pf", "not a PF: '%s'", pf);
-    json_take_u64(&reader, "vf_index", true, 0, UINT16_MAX, &index);
+    json_take_u64(&reader, "vf_index", false, 0, PF_VFS_MAX - 1, &index);
     json_take_i64(&reader, "numa_node", false, -1, INT32_MAX, &numa);
     json_take_u64(&reader, "min_tx_rate_mbps", false, 0, UINT32_MAX, &rate);
     take_hex16(&reader, "vendor_id", &claim->vendor_id);

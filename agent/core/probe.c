@@ -146,6 +146,7 @@ static void begin(struct reconcile *r, const struct pf *pf, const struct vf *vf)
     m.claim.address = vf->address;
     struct entry *entry = entry_add(r, &m);
     entry->probe = mem_new(struct probe);
+    entry->probe->found = capabilities_unknown();
     entry->probe->complete = !pf_in_use(r, pf);
     entry->probe->trial = vf->policy;
     entry->step = STEP_READ;
@@ -294,6 +295,8 @@ static void judge_refusal(const struct reconcile *r, struct entry *entry,
     if (err->code == ERROR_RANGE && rate && !link_up) {
         snprintf(note, sizeof note, "%s while the link is down", name);
         verdict(entry, CAPABILITY_CONDITIONAL, note);
+        entry->probe->found.field[field].needs =
+            CAPABILITY_NEED_BIT(CAPABILITY_NEED_LINK_UP);
         return;
     }
     bool refused = err->code == ERROR_UNSUPPORTED || err->code == ERROR_RANGE;

@@ -23,9 +23,45 @@ static json_t *desired_port_object(const struct desired_port *port)
     wire_set(object, "path",
              wire_text(port_path_name((enum port_path)port->path)));
     wire_set(object, "claim", claim_or_null(port->has_claim, &port->claim));
+    wire_set(object, "device", json_boolean(port->device));
     wire_set(object, "policy", wire_policy(&port->policy));
     wire_set(object, "revision", wire_revision(&port->revision));
     return object;
+}
+
+static json_t *desired_pf_object(const struct desired_pf *pf)
+{
+    const char *autoprobe = autoprobe_name((enum autoprobe)pf->autoprobe);
+    const char *bridge = bridge_mode_name((enum bridge_mode)pf->bridge_mode);
+    json_t *object = json_object();
+    wire_set(object, "key", wire_text(pf->key.text));
+    wire_set(object, "allowed", json_boolean(pf->allowed));
+    wire_set(object, "num_vfs",
+             pf->has_num_vfs ? wire_number(pf->num_vfs) : json_null());
+    wire_set(object, "vf_drivers_autoprobe",
+             autoprobe ? wire_text(autoprobe) : json_null());
+    wire_set(object, "bridge_mode", bridge ? wire_text(bridge) : json_null());
+    wire_set(object, "revision", wire_revision(&pf->revision));
+    return object;
+}
+
+static int read_desired_pf(const json_t *value, const char *path,
+                           struct desired_pf *pf, struct error *err)
+{
+    struct json_reader reader;
+    uint64_t num_vfs = 0;
+    json_reader_begin(&reader, value, path, err);
+    wire_take_pf_key(&reader, "key", true, &pf->key);
+    json_take_bool(&reader, "allowed", true, &pf->allowed);
+    pf->has_num_vfs =
+        json_take_u64(&reader, "num_vfs", false, 0, PF_VFS_MAX, &num_vfs);
+    pf->num_vfs = (uint16_t)num_vfs;
+    wire_take_enum(&reader, "vf_drivers_autoprobe", false, autoprobe,
+                   AUTOPROBE_MAX, &pf->autoprobe);
+    wire_take_enum(&reader, "bridge_mode", false, bridge_mode, BRIDGE_MODE_MAX,
+                   &pf->bridge_mode);
+    wire_take_revision(&reader, "revision", true, &pf->revision);
+    return json_reader_end(&reader, false, NULL);
 }
 
 json_t *wire_desired(const struct desired *desired)
@@ -39,6 +75,10 @@ json_t *wire_desired(const struct desired *desired)
     for (size_t i = 0; i < desired->port_count; i++)
         json_array_append_new(ports, desired_port_object(&desired->ports[i]));
     wire_set(object, "ports", ports);
+    json_t *pfs = json_array();
+    for (size_t i = 0; i < desired->pf_count; i++)
+        json_array_append_new(pfs, desired_pf_object(&desired->pfs[i]));
+    wire_set(object, "pfs", pfs);
     return object;
 }
 
@@ -56,6 +96,7 @@ static int read_desired_port(const json_t *value, const char *path,
     wire_take_enum(&reader, "path", true, port_path, PORT_PATH_MAX,
                    &port->path);
     json_take_object(&reader, "claim", false, &claim);
+    json_take_bool(&reader, "device", false, &port->device);
     json_take_object(&reader, "policy", true, &policy);
     wire_take_revision(&reader, "revision", true, &port->revision);
     if (json_reader_end(&reader, false, NULL) ||
@@ -72,18 +113,28 @@ static int read_desired_port(const json_t *value, const char *path,
 struct desired *wire_desired_read(const json_t *value, struct error *err)
 {
     struct json_reader reader;
-    const json_t *ports = NULL;
+    const json_t *ports = NULL, *pfs = NULL;
     size_t count = json_array_size(json_object_get(value, "ports"));
+    size_t pf_count = json_array_size(json_object_get(value, "pfs"));
     auto_desired struct desired *desired =
-        desired_new(count <= DOCUMENT_PORTS_MAX ? count : 0);
+        desired_new(count <= DOCUMENT_PORTS_MAX ? count : 0,
+                    pf_count <= DOCUMENT_PFS_MAX ? pf_count : 0);
     json_reader_begin(&reader, value, "", err);
     wire_take_uuid(&reader, "cluster_id", true, &desired->cluster_id);
     wire_take_copy(&reader, "host", true, desired->host);
     wire_take_revision(&reader, "revision", true, &desired->revision);
     json_take_bool(&reader, "full", true, &desired->full);
     json_take_array(&reader, "ports", true, DOCUMENT_PORTS_MAX, &ports);
+    json_take_array(&reader, "pfs", false, DOCUMENT_PFS_MAX, &pfs);
     if (json_reader_end(&reader, false, NULL))
         return NULL;
+    for (size_t i = 0; i < desired->pf_count; i++) {
+        char path[WIRE_PATH_SIZE];
+        if (read_desired_pf(json_array_get(pfs, i),
+                            wire_path_at(path, "", "pfs", i), &desired->pfs[i],
+                            err))
+            return NULL;
+    }
     for (size_t i = 0; i < desired->port_count; i++) {
         char path[WIRE_PATH_SIZE];
         if (read_desired_port(json_array_get(ports, i),
@@ -111,6 +162,17 @@ static json_t *observed_port_object(const struct observed_port *port)
     return object;
 }
 
+static json_t *observed_pf_object(const struct observed_pf *pf)
+{
+    json_t *object = json_object();
+    wire_set(object, "key", wire_text(pf->key.text));
+    wire_set(object, "phase",
+             wire_text(pf_phase_name((enum pf_phase)pf->phase)));
+    wire_set(object, "revision", wire_revision(&pf->revision));
+    wire_set(object, "condition", wire_condition(&pf->condition));
+    return object;
+}
+
 json_t *wire_observed(const struct observed *observed)
 {
     json_t *object = json_object();
@@ -131,6 +193,10 @@ json_t *wire_observed(const struct observed *observed)
     for (size_t i = 0; i < observed->gone_count; i++)
         json_array_append_new(gone, wire_text(observed->gone_pfs[i].text));
     wire_set(object, "gone_pfs", gone);
+    json_t *pfs = json_array();
+    for (size_t i = 0; i < observed->pf_count; i++)
+        json_array_append_new(pfs, observed_pf_object(&observed->pfs[i]));
+    wire_set(object, "pfs", pfs);
     json_t *ports = json_array();
     for (size_t i = 0; i < observed->port_count; i++)
         json_array_append_new(ports, observed_port_object(&observed->ports[i]));
@@ -171,9 +237,29 @@ static int read_observed_port(const json_t *value, const char *path,
                      : 0;
 }
 
+static int read_observed_pf(const json_t *value, const char *path,
+                            size_t *unknown, struct observed_pf *pf,
+                            struct error *err)
+{
+    struct json_reader reader;
+    const json_t *condition = NULL;
+    char inner[WIRE_PATH_SIZE];
+    json_reader_begin(&reader, value, path, err);
+    wire_take_pf_key(&reader, "key", true, &pf->key);
+    wire_take_enum(&reader, "phase", true, pf_phase, PF_PHASE_MAX, &pf->phase);
+    wire_take_revision(&reader, "revision", true, &pf->revision);
+    json_take_object(&reader, "condition", false, &condition);
+    if (json_reader_end(&reader, false, unknown))
+        return -1;
+    return condition ? wire_read_condition(condition,
+                                           wire_path(inner, path, "condition"),
+                                           unknown, &pf->condition, err)
+                     : 0;
+}
+
 /* The members that need a place of their own. */
 struct observed_parts {
-    const json_t *inventory, *gone_pfs, *ports;
+    const json_t *inventory, *gone_pfs, *pfs, *ports;
 };
 
 static int take_observed(struct json_reader *reader, struct observed *observed,
@@ -192,6 +278,7 @@ static int take_observed(struct json_reader *reader, struct observed *observed,
     wire_take_revision(reader, "accepted", false, &observed->accepted);
     json_take_object(reader, "inventory", observed->full, &parts->inventory);
     json_take_array(reader, "gone_pfs", false, HOST_PFS_MAX, &parts->gone_pfs);
+    json_take_array(reader, "pfs", false, DOCUMENT_PFS_MAX, &parts->pfs);
     json_take_array(reader, "ports", true, DOCUMENT_PORTS_MAX, &parts->ports);
     return json_reader_end(reader, false, unknown);
 }
@@ -219,9 +306,10 @@ struct observed *wire_observed_read(const json_t *value, size_t *unknown,
     size_t ignored = 0;
     size_t ports = json_array_size(json_object_get(value, "ports"));
     size_t gone = json_array_size(json_object_get(value, "gone_pfs"));
-    auto_observed struct observed *observed =
-        observed_new(ports <= DOCUMENT_PORTS_MAX ? ports : 0,
-                     gone <= HOST_PFS_MAX ? gone : 0);
+    size_t pfs = json_array_size(json_object_get(value, "pfs"));
+    auto_observed struct observed *observed = observed_new(
+        ports <= DOCUMENT_PORTS_MAX ? ports : 0,
+        gone <= HOST_PFS_MAX ? gone : 0, pfs <= DOCUMENT_PFS_MAX ? pfs : 0);
     json_reader_begin(&reader, value, "", err);
     if (take_observed(&reader, observed, &parts, &ignored) ||
         read_gone(parts.gone_pfs, observed, err))
@@ -230,6 +318,13 @@ struct observed *wire_observed_read(const json_t *value, size_t *unknown,
         observed->inventory =
             wire_read_inventory(parts.inventory, "inventory", &ignored, err);
         if (!observed->inventory)
+            return NULL;
+    }
+    for (size_t i = 0; i < observed->pf_count; i++) {
+        char path[WIRE_PATH_SIZE];
+        if (read_observed_pf(json_array_get(parts.pfs, i),
+                             wire_path_at(path, "", "pfs", i), &ignored,
+                             &observed->pfs[i], err))
             return NULL;
     }
     for (size_t i = 0; i < observed->port_count; i++) {

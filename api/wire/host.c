@@ -16,18 +16,48 @@ static json_t *labels_object(const struct host *host)
     return labels;
 }
 
+/* The operator's words only: a record has nothing else. */
+static json_t *words_object(const struct capabilities *words)
+{
+    json_t *all = wire_capabilities(words);
+    for (int i = 0; i < POLICY_FIELD_MAX; i++)
+        if (words->field[i].support == CAPABILITY_UNKNOWN)
+            json_object_del(all, policy_field_name((enum policy_field)i));
+    for (int i = 0; i < CAPABILITY_TRAIT_MAX; i++)
+        if (words->trait[i].support == CAPABILITY_UNKNOWN)
+            json_object_del(all,
+                            capability_trait_name((enum capability_trait)i));
+    return all;
+}
+
+void wire_pf_setting(json_t *object, const struct pf_setting *setting)
+{
+    const char *autoprobe = autoprobe_name((enum autoprobe)setting->autoprobe);
+    const char *bridge =
+        bridge_mode_name((enum bridge_mode)setting->bridge_mode);
+    wire_set(object, "allowed", json_boolean(setting->allowed));
+    wire_set(object, "physical_network", wire_text(setting->physical_network));
+    wire_set(object, "link_speed_mbps", wire_number(setting->link_speed_mbps));
+    wire_set(object, "num_vfs",
+             setting->has_num_vfs ? wire_number(setting->num_vfs)
+                                  : json_null());
+    wire_set(object, "vf_drivers_autoprobe",
+             autoprobe ? wire_text(autoprobe) : json_null());
+    wire_set(object, "bridge_mode", bridge ? wire_text(bridge) : json_null());
+    wire_set(object, "tx_ratio_percent",
+             wire_number(setting->tx_ratio_percent ? setting->tx_ratio_percent
+                                                   : 100));
+    wire_set(object, "capabilities", words_object(&setting->words));
+    wire_set(object, "revision", wire_revision(&setting->revision));
+}
+
 static json_t *settings_array(const struct host *host)
 {
     json_t *settings = json_array();
     for (size_t i = 0; i < host->pf_setting_count; i++) {
-        const struct pf_setting *setting = &host->pf_settings[i];
         json_t *item = json_object();
-        wire_set(item, "key", wire_text(setting->key.text));
-        wire_set(item, "allowed", json_boolean(setting->allowed));
-        wire_set(item, "physical_network",
-                 wire_text(setting->physical_network));
-        wire_set(item, "link_speed_mbps",
-                 wire_number(setting->link_speed_mbps));
+        wire_set(item, "key", wire_text(host->pf_settings[i].key.text));
+        wire_pf_setting(item, &host->pf_settings[i]);
         json_array_append_new(settings, item);
     }
     return settings;
@@ -105,24 +135,50 @@ static int read_labels(const json_t *labels, struct host *host,
     return 0;
 }
 
+static int read_setting(const json_t *value, const char *path,
+                        struct pf_setting *setting, struct error *err)
+{
+    struct json_reader reader;
+    const json_t *words = NULL;
+    char inner[WIRE_PATH_SIZE];
+    *setting = pf_setting_new(&setting->key);
+    json_reader_begin(&reader, value, path, err);
+    wire_take_pf_key(&reader, "key", true, &setting->key);
+    json_take_bool(&reader, "allowed", false, &setting->allowed);
+    wire_take_copy(&reader, "physical_network", false,
+                   setting->physical_network);
+    wire_take_uint(&reader, "link_speed_mbps", false, LINK_SPEED_MAX_MBPS,
+                   setting->link_speed_mbps);
+    uint64_t num_vfs = 0;
+    setting->has_num_vfs =
+        json_take_u64(&reader, "num_vfs", false, 0, PF_VFS_MAX, &num_vfs);
+    setting->num_vfs = (uint16_t)num_vfs;
+    wire_take_enum(&reader, "vf_drivers_autoprobe", false, autoprobe,
+                   AUTOPROBE_MAX, &setting->autoprobe);
+    wire_take_enum(&reader, "bridge_mode", false, bridge_mode, BRIDGE_MODE_MAX,
+                   &setting->bridge_mode);
+    wire_take_uint(&reader, "tx_ratio_percent", false, TX_RATIO_MAX_PERCENT,
+                   setting->tx_ratio_percent);
+    json_take_object(&reader, "capabilities", false, &words);
+    wire_take_revision(&reader, "revision", false, &setting->revision);
+    if (json_reader_end(&reader, false, NULL))
+        return -1;
+    return words
+               ? wire_read_capabilities(words,
+                                        wire_path(inner, path, "capabilities"),
+                                        NULL, &setting->words, err)
+               : 0;
+}
+
 static int read_lists(const json_t *settings, const json_t *mappings,
                       struct host *host, struct error *err)
 {
     struct json_reader reader;
     char path[WIRE_PATH_SIZE];
     for (size_t i = 0; i < host->pf_setting_count; i++) {
-        struct pf_setting *setting = &host->pf_settings[i];
-        json_reader_begin(&reader, json_array_get(settings, i),
-                          wire_path_at(path, "", "pf_settings", i), err);
-        wire_take_pf_key(&reader, "key", true, &setting->key);
-        json_take_bool(&reader, "allowed", false, &setting->allowed);
-        wire_take_copy(&reader, "physical_network", false,
-                       setting->physical_network);
-        uint64_t speed = 0;
-        json_take_u64(&reader, "link_speed_mbps", false, 0, LINK_SPEED_MAX_MBPS,
-                      &speed);
-        setting->link_speed_mbps = (uint32_t)speed;
-        if (json_reader_end(&reader, false, NULL))
+        if (read_setting(json_array_get(settings, i),
+                         wire_path_at(path, "", "pf_settings", i),
+                         &host->pf_settings[i], err))
             return -1;
     }
     for (size_t i = 0; i < host->mapping_count; i++) {

@@ -45,11 +45,53 @@ static int read_unreadable(const json_t *value, const char *path,
     return json_reader_end(&reader, false, unknown);
 }
 
+json_t *wire_checks(const struct inventory *inventory)
+{
+    json_t *checks = json_array();
+    for (size_t i = 0; i < inventory->check_count; i++) {
+        const struct readiness_check *check = &inventory->checks[i];
+        json_t *item = json_object();
+        wire_set(item, "name", wire_text(check->name));
+        wire_set(
+            item, "status",
+            wire_text(check_status_name((enum check_status)check->status)));
+        wire_set(item, "reason", wire_text(check->reason));
+        wire_set(item, "remedy", wire_text(check->remedy));
+        json_array_append_new(checks, item);
+    }
+    return checks;
+}
+
+static int read_checks(const json_t *checks, const char *path, size_t *unknown,
+                       struct inventory *inventory, struct error *err)
+{
+    struct readiness_check items[HOST_CHECKS_MAX] = {0};
+    size_t count = json_array_size(checks);
+    for (size_t i = 0; i < count; i++) {
+        struct json_reader reader;
+        char inner[WIRE_PATH_SIZE];
+        items[i].reason = items[i].remedy = "";
+        json_reader_begin(&reader, json_array_get(checks, i),
+                          wire_path_at(inner, path, "checks", i), err);
+        wire_take_copy(&reader, "name", true, items[i].name);
+        wire_take_enum(&reader, "status", true, check_status, CHECK_STATUS_MAX,
+                       &items[i].status);
+        wire_take_interned(&reader, "reason", &items[i].reason);
+        wire_take_interned(&reader, "remedy", &items[i].remedy);
+        if (json_reader_end(&reader, false, unknown))
+            return -1;
+    }
+    inventory_set_checks(inventory, items, count);
+    return 0;
+}
+
 json_t *wire_inventory(const struct inventory *inventory)
 {
     json_t *object = json_object();
     wire_set(object, "machine_id", wire_uuid(&inventory->machine_id));
     wire_set(object, "kernel", wire_text(inventory->kernel));
+    wire_set(object, "libvirt_version", wire_text(inventory->libvirt_version));
+    wire_set(object, "qemu_version", wire_text(inventory->qemu_version));
     wire_set(object, "vcpus", wire_number(inventory->vcpus));
     wire_set(object, "memory_mib", wire_number(inventory->memory_mib));
     wire_set(object, "external_vcpus", wire_number(inventory->external_vcpus));
@@ -67,6 +109,7 @@ json_t *wire_inventory(const struct inventory *inventory)
         json_array_append_new(unreadable, item);
     }
     wire_set(object, "unreadable", unreadable);
+    wire_set(object, "checks", wire_checks(inventory));
     json_t *pfs = json_array();
     for (size_t i = 0; i < inventory->pf_count; i++)
         json_array_append_new(pfs, wire_pf(inventory->pfs[i], true));
@@ -125,10 +168,14 @@ struct inventory *wire_read_inventory(const json_t *value, const char *path,
 {
     struct json_reader reader;
     const json_t *networks = NULL, *unreadable = NULL, *pfs = NULL;
-    struct inventory facts = {.kernel = ""};
+    const json_t *checks = NULL;
+    struct inventory facts = {
+        .kernel = "", .libvirt_version = "", .qemu_version = ""};
     json_reader_begin(&reader, value, path, err);
     wire_take_uuid(&reader, "machine_id", false, &facts.machine_id);
     wire_take_interned(&reader, "kernel", &facts.kernel);
+    wire_take_interned(&reader, "libvirt_version", &facts.libvirt_version);
+    wire_take_interned(&reader, "qemu_version", &facts.qemu_version);
     wire_take_uint(&reader, "vcpus", false, VCPUS_MAX, facts.vcpus);
     wire_take_uint(&reader, "memory_mib", false, MEMORY_MIB_MAX,
                    facts.memory_mib);
@@ -139,6 +186,7 @@ struct inventory *wire_read_inventory(const json_t *value, const char *path,
     json_take_array(&reader, "networks", false, HOST_NETWORKS_MAX, &networks);
     json_take_array(&reader, "unreadable", false, HOST_UNREADABLE_MAX,
                     &unreadable);
+    json_take_array(&reader, "checks", false, HOST_CHECKS_MAX, &checks);
     json_take_array(&reader, "pfs", true, HOST_PFS_MAX, &pfs);
     if (json_reader_end(&reader, false, unknown))
         return NULL;
@@ -147,11 +195,14 @@ struct inventory *wire_read_inventory(const json_t *value, const char *path,
                       json_array_size(unreadable));
     inventory->machine_id = facts.machine_id;
     inventory->kernel = facts.kernel;
+    inventory->libvirt_version = facts.libvirt_version;
+    inventory->qemu_version = facts.qemu_version;
     inventory->vcpus = facts.vcpus;
     inventory->memory_mib = facts.memory_mib;
     inventory->external_vcpus = facts.external_vcpus;
     inventory->external_memory_mib = facts.external_memory_mib;
-    if (read_lists(networks, unreadable, pfs, path, unknown, inventory, err))
+    if (read_lists(networks, unreadable, pfs, path, unknown, inventory, err) ||
+        read_checks(checks, path, unknown, inventory, err))
         return NULL;
     return take_ptr(inventory);
 }

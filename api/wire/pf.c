@@ -3,7 +3,16 @@
  * (bus, a VF's name) are written and, when read, taken and not believed. */
 #include "api/wire/pf.h"
 
+#include "common/base/str.h"
+
+#include <stdio.h>
 #include <stdlib.h>
+
+/* -1 = not told. */
+static json_t *number_or_null(int32_t number)
+{
+    return number < 0 ? json_null() : json_integer(number);
+}
 
 json_t *wire_vf(const struct pf *pf, const struct vf *vf)
 {
@@ -19,6 +28,7 @@ json_t *wire_vf(const struct pf *pf, const struct vf *vf)
     wire_set(object, "driver", wire_text(vf->driver));
     wire_set(object, "netdev", wire_text(vf->netdev));
     wire_set(object, "iommu_group", json_integer(vf->iommu_group));
+    wire_set(object, "msix_vectors", number_or_null(vf->msix_vectors));
     wire_set(object, "port_id", wire_uuid(&vf->port));
     wire_set(object, "reason", wire_text(vf->reason));
     wire_set(object, "policy", wire_policy(&vf->policy));
@@ -40,6 +50,8 @@ static int read_vf(const json_t *value, const char *path, size_t *unknown,
     wire_take_copy(&reader, "netdev", false, vf->netdev);
     wire_take_int(&reader, "iommu_group", false, -1, INT32_MAX,
                   vf->iommu_group);
+    wire_take_int(&reader, "msix_vectors", false, 0, INT32_MAX,
+                  vf->msix_vectors);
     wire_take_uuid(&reader, "port_id", false, &vf->port);
     wire_take_interned(&reader, "reason", &vf->reason);
     json_take_object(&reader, "policy", false, &policy);
@@ -56,19 +68,46 @@ static json_t *link_object(const struct pf *pf)
 {
     json_t *link = json_object();
     wire_set(link, "up", json_boolean(pf->link_up));
-    wire_set(link, "speed_mbps",
-             pf->link_speed_mbps < 0 ? json_null()
-                                     : json_integer(pf->link_speed_mbps));
+    wire_set(link, "speed_mbps", number_or_null(pf->link_speed_mbps));
     return link;
+}
+
+/* What its VFs and switch are like; null = the kernel does not tell. */
+static void set_switch(json_t *object, const struct pf *pf)
+{
+    const char *mode = eswitch_mode_name((enum eswitch_mode)pf->eswitch_mode);
+    const char *bridge = bridge_mode_name((enum bridge_mode)pf->bridge_mode);
+    const char *autoprobe = autoprobe_name((enum autoprobe)pf->autoprobe);
+    wire_set(object, "total_vfs", wire_number(pf->total_vfs));
+    wire_set(object, "num_vfs", wire_number(pf->num_vfs));
+    wire_set(object, "vf_device_id", wire_hex16(pf->vf_device_id));
+    wire_set(object, "vf_total_msix", number_or_null(pf->vf_total_msix));
+    wire_set(object, "vf_drivers_autoprobe",
+             autoprobe ? wire_text(autoprobe) : json_null());
+    wire_set(object, "eswitch_mode", mode ? wire_text(mode) : json_null());
+    wire_set(object, "bridge_mode", bridge ? wire_text(bridge) : json_null());
+}
+
+static void set_bond(json_t *object, const struct pf *pf)
+{
+    wire_set(object, "bond", wire_text(pf->bond));
+    wire_set(object, "bond_mode", wire_text(pf->bond_mode));
+    wire_set(object, "bond_speed_mbps", number_or_null(pf->bond_speed_mbps));
+    wire_set(object, "bond_active", json_boolean(pf->bond_active));
 }
 
 json_t *wire_pf(const struct pf *pf, bool with_vfs)
 {
+    char class[8];
     char mac[MAC_TEXT_SIZE];
     json_t *object = json_object();
     wire_set(object, "key", wire_text(pf->key.text));
     wire_set(object, "bus", wire_text(pf_key_bus(&pf->key)));
     wire_set(object, "address", wire_pci(pf->has_address, &pf->address));
+    wire_set(object, "kind",
+             wire_text(device_kind_name((enum device_kind)pf->kind)));
+    snprintf(class, sizeof class, "%06x", pf->pci_class & 0xffffff);
+    wire_set(object, "pci_class", json_string(class));
     wire_set(object, "netdev", wire_text(pf->netdev));
     wire_set(object, "mac", wire_text(mac_format(&pf->mac, mac)));
     wire_set(object, "vendor_id", wire_hex16(pf->vendor_id));
@@ -81,11 +120,9 @@ json_t *wire_pf(const struct pf *pf, bool with_vfs)
     wire_set(object, "iommu_group", json_integer(pf->iommu_group));
     wire_set(object, "link", link_object(pf));
     wire_set(object, "mtu", wire_number(pf->mtu));
-    wire_set(object, "bond", wire_text(pf->bond));
-    wire_set(object, "total_vfs", wire_number(pf->total_vfs));
-    wire_set(object, "num_vfs", wire_number(pf->num_vfs));
-    const char *mode = eswitch_mode_name((enum eswitch_mode)pf->eswitch_mode);
-    wire_set(object, "eswitch_mode", mode ? wire_text(mode) : json_null());
+    set_bond(object, pf);
+    wire_set(object, "used_by", wire_text(pf->used_by));
+    set_switch(object, pf);
     wire_set(object, "management", json_boolean(pf->management));
     wire_set(object, "management_reason", wire_text(pf->management_reason));
     wire_set(object, "capabilities", wire_capabilities(&pf->capabilities));
@@ -104,8 +141,22 @@ struct parts {
     const json_t *link, *capabilities, *vfs;
 };
 
+static void take_class(struct json_reader *reader, struct pf *pf)
+{
+    const char *text = NULL;
+    uint64_t number = 0;
+    if (!json_take_text(reader, "pci_class", false, &text))
+        return;
+    if (!str_to_u64(text, 16, 0xffffff, &number))
+        json_reader_fail(reader, "pci_class", "expected six hex digits");
+    pf->pci_class = (uint32_t)number;
+}
+
 static void take_identity(struct json_reader *reader, struct pf *pf)
 {
+    wire_take_enum(reader, "kind", false, device_kind, DEVICE_KIND_MAX,
+                   &pf->kind);
+    take_class(reader, pf);
     wire_take_pf_key(reader, "key", true, &pf->key);
     json_take_any(reader, "bus");
     pf->has_address = wire_take_pci(reader, "address", &pf->address);
@@ -127,10 +178,22 @@ static void take_state(struct json_reader *reader, struct pf *pf,
     json_take_object(reader, "link", false, &parts->link);
     wire_take_uint(reader, "mtu", false, UINT16_MAX, pf->mtu);
     wire_take_copy(reader, "bond", false, pf->bond);
+    wire_take_interned(reader, "bond_mode", &pf->bond_mode);
+    wire_take_int(reader, "bond_speed_mbps", false, 0, INT32_MAX,
+                  pf->bond_speed_mbps);
+    json_take_bool(reader, "bond_active", false, &pf->bond_active);
+    wire_take_copy(reader, "used_by", false, pf->used_by);
     wire_take_uint(reader, "total_vfs", false, UINT16_MAX, pf->total_vfs);
     wire_take_uint(reader, "num_vfs", false, UINT16_MAX, pf->num_vfs);
+    wire_take_hex16(reader, "vf_device_id", &pf->vf_device_id);
+    wire_take_int(reader, "vf_total_msix", false, 0, INT32_MAX,
+                  pf->vf_total_msix);
+    wire_take_enum(reader, "vf_drivers_autoprobe", false, autoprobe,
+                   AUTOPROBE_MAX, &pf->autoprobe);
     wire_take_enum(reader, "eswitch_mode", false, eswitch_mode,
                    ESWITCH_MODE_MAX, &pf->eswitch_mode);
+    wire_take_enum(reader, "bridge_mode", false, bridge_mode, BRIDGE_MODE_MAX,
+                   &pf->bridge_mode);
     json_take_bool(reader, "management", false, &pf->management);
     wire_take_copy(reader, "management_reason", false, pf->management_reason);
     json_take_object(reader, "capabilities", false, &parts->capabilities);

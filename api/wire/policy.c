@@ -143,24 +143,53 @@ int wire_readback_read(const json_t *value, const char *path,
     return wire_read_readback(value, path, NULL, out, err);
 }
 
+static json_t *capability_object(const struct capability *capability)
+{
+    json_t *item = json_object(), *needs = json_array();
+    wire_set(item, "support",
+             wire_text(capability_support_name(
+                 (enum capability_support)capability->support)));
+    wire_set(item, "source",
+             wire_text(capability_source_name(
+                 (enum capability_source)capability->source)));
+    for (int i = 0; i < CAPABILITY_NEED_MAX; i++)
+        if (capability->needs & CAPABILITY_NEED_BIT(i))
+            json_array_append_new(needs, wire_text(capability_need_name(
+                                             (enum capability_need)i)));
+    wire_set(item, "needs", needs);
+    wire_set(item, "max",
+             capability->max ? wire_number(capability->max) : json_null());
+    wire_set(item, "note", wire_text(capability->note));
+    return item;
+}
+
 json_t *wire_capabilities(const struct capabilities *capabilities)
 {
     json_t *object = json_object();
-    for (int i = 0; i < POLICY_FIELD_MAX; i++) {
-        const struct capability *capability = &capabilities->field[i];
-        json_t *item = json_object();
-        wire_set(item, "support",
-                 wire_text(capability_support_name(
-                     (enum capability_support)capability->support)));
-        wire_set(item, "source",
-                 wire_text(capability_source_name(
-                     (enum capability_source)capability->source)));
-        wire_set(item, "max",
-                 capability->max ? wire_number(capability->max) : json_null());
-        wire_set(item, "note", wire_text(capability->note));
-        wire_set(object, policy_field_name((enum policy_field)i), item);
-    }
+    for (int i = 0; i < POLICY_FIELD_MAX; i++)
+        wire_set(object, policy_field_name((enum policy_field)i),
+                 capability_object(&capabilities->field[i]));
+    for (int i = 0; i < CAPABILITY_TRAIT_MAX; i++)
+        wire_set(object, capability_trait_name((enum capability_trait)i),
+                 capability_object(&capabilities->trait[i]));
     return object;
+}
+
+static int read_needs(const json_t *needs, const char *path, uint8_t *out,
+                      struct error *err)
+{
+    for (size_t i = 0; i < json_array_size(needs); i++) {
+        const char *name = json_string_value(json_array_get(needs, i));
+        enum capability_need need =
+            name ? capability_need_parse(name) : CAPABILITY_NEED_MAX;
+        char field[WIRE_PATH_SIZE];
+        if (need == CAPABILITY_NEED_MAX)
+            return error_set_field(err, ERROR_INVALID,
+                                   wire_path_at(field, path, "needs", i),
+                                   "expected link_up or link_speed");
+        *out |= CAPABILITY_NEED_BIT(need);
+    }
+    return 0;
 }
 
 static int read_capability(const json_t *value, const char *path,
@@ -168,14 +197,30 @@ static int read_capability(const json_t *value, const char *path,
                            struct error *err)
 {
     struct json_reader reader;
+    const json_t *needs = NULL;
     json_reader_begin(&reader, value, path, err);
+    json_take_array(&reader, "needs", false, CAPABILITY_NEED_MAX, &needs);
     wire_take_enum(&reader, "support", true, capability_support,
                    CAPABILITY_SUPPORT_MAX, &out->support);
     wire_take_enum(&reader, "source", false, capability_source,
                    CAPABILITY_SOURCE_MAX, &out->source);
     wire_take_uint(&reader, "max", false, UINT32_MAX, out->max);
     wire_take_interned(&reader, "note", &out->note);
-    return json_reader_end(&reader, false, unknown);
+    return json_reader_end(&reader, false, unknown)
+               ? -1
+               : read_needs(needs, path, &out->needs, err);
+}
+
+static int take_capability(struct json_reader *reader, const char *path,
+                           const char *name, size_t *unknown,
+                           struct capability *out, struct error *err)
+{
+    const json_t *item = NULL;
+    char inner[WIRE_PATH_SIZE];
+    return json_take_object(reader, name, false, &item)
+               ? read_capability(item, wire_path(inner, path, name), unknown,
+                                 out, err)
+               : 0;
 }
 
 int wire_read_capabilities(const json_t *value, const char *path,
@@ -183,18 +228,18 @@ int wire_read_capabilities(const json_t *value, const char *path,
                            struct error *err)
 {
     struct json_reader reader;
-    struct capabilities capabilities = {0};
+    struct capabilities capabilities = capabilities_unknown();
     json_reader_begin(&reader, value, path, err);
-    for (int i = 0; i < POLICY_FIELD_MAX; i++) {
-        const char *name = policy_field_name((enum policy_field)i);
-        capabilities.field[i].note = "";
-        const json_t *item;
-        char inner[WIRE_PATH_SIZE];
-        if (json_take_object(&reader, name, false, &item) &&
-            read_capability(item, wire_path(inner, path, name), unknown,
+    for (int i = 0; i < POLICY_FIELD_MAX; i++)
+        if (take_capability(&reader, path,
+                            policy_field_name((enum policy_field)i), unknown,
                             &capabilities.field[i], err))
             return -1;
-    }
+    for (int i = 0; i < CAPABILITY_TRAIT_MAX; i++)
+        if (take_capability(&reader, path,
+                            capability_trait_name((enum capability_trait)i),
+                            unknown, &capabilities.trait[i], err))
+            return -1;
     if (json_reader_end(&reader, false, unknown))
         return -1;
     *out = capabilities;

@@ -15,7 +15,9 @@ json_t *wire_claim(const struct claim *claim)
 {
     json_t *object = json_object();
     wire_set(object, "pf", wire_text(claim->pf.text));
-    wire_set(object, "vf_index", wire_number(claim->vf_index));
+    wire_set(object, "vf_index",
+             claim->vf_index == CLAIM_WHOLE_PF ? json_null()
+                                               : wire_number(claim->vf_index));
     wire_set(object, "vf", wire_pci(claim->has_address, &claim->address));
     wire_set(object, "vendor_id", wire_hex16(claim->vendor_id));
     wire_set(object, "device_id", wire_hex16(claim->device_id));
@@ -28,10 +30,10 @@ int wire_read_claim(const json_t *value, const char *path, size_t *unknown,
                     struct claim *out, struct error *err)
 {
     struct json_reader reader;
-    struct claim claim = {.numa_node = -1};
+    struct claim claim = {.numa_node = -1, .vf_index = CLAIM_WHOLE_PF};
     json_reader_begin(&reader, value, path, err);
     wire_take_pf_key(&reader, "pf", true, &claim.pf);
-    wire_take_uint(&reader, "vf_index", true, UINT16_MAX, claim.vf_index);
+    wire_take_uint(&reader, "vf_index", false, PF_VFS_MAX - 1, claim.vf_index);
     claim.has_address = wire_take_pci(&reader, "vf", &claim.address);
     wire_take_hex16(&reader, "vendor_id", &claim.vendor_id);
     wire_take_hex16(&reader, "device_id", &claim.device_id);
@@ -87,6 +89,21 @@ static json_t *port_object(const struct port *port)
     return object;
 }
 
+static json_t *device_object(const struct port *port)
+{
+    json_t *object = json_object(), *require = require_object(port);
+    json_object_del(require, "capabilities");
+    wire_set(object, "id", wire_uuid(&port->id));
+    wire_set(object, "name", wire_text(port->name));
+    wire_set(object, "kind",
+             wire_text(device_kind_name((enum device_kind)port->device_kind)));
+    wire_set(object, "require", require);
+    wire_set(object, "claim",
+             port->has_claim ? wire_claim(&port->claim) : json_null());
+    wire_set(object, "revision", wire_revision(&port->revision));
+    return object;
+}
+
 static json_t *vm_object(const struct vm *vm, bool exact)
 {
     json_t *object = json_object();
@@ -107,10 +124,15 @@ static json_t *vm_object(const struct vm *vm, bool exact)
     wire_set(object, "created_at",
              exact ? wire_timestamp_exact(vm->created_at)
                    : wire_timestamp(vm->created_at));
-    json_t *ports = json_array();
-    for (size_t i = 0; i < vm->port_count; i++)
-        json_array_append_new(ports, port_object(&vm->ports[i]));
+    json_t *ports = json_array(), *devices = json_array();
+    for (size_t i = 0; i < vm->port_count; i++) {
+        if (vm->ports[i].device)
+            json_array_append_new(devices, device_object(&vm->ports[i]));
+        else
+            json_array_append_new(ports, port_object(&vm->ports[i]));
+    }
     wire_set(object, "ports", ports);
+    wire_set(object, "devices", devices);
     return object;
 }
 
@@ -220,6 +242,51 @@ static int read_port(const json_t *value, const char *path, struct port *port,
                : 0;
 }
 
+static int read_device(const json_t *value, const char *path, struct port *port,
+                       struct error *err)
+{
+    struct json_reader reader;
+    const json_t *require = NULL, *claim = NULL;
+    char inner[WIRE_PATH_SIZE];
+    port->device = true;
+    json_reader_begin(&reader, value, path, err);
+    wire_take_uuid(&reader, "id", true, &port->id);
+    wire_take_copy(&reader, "name", true, port->name);
+    wire_take_enum(&reader, "kind", true, device_kind, DEVICE_KIND_MAX,
+                   &port->device_kind);
+    json_take_object(&reader, "require", false, &require);
+    json_take_object(&reader, "claim", false, &claim);
+    wire_take_revision(&reader, "revision", false, &port->revision);
+    if (json_reader_end(&reader, false, NULL) ||
+        (require &&
+         wire_require_read(require, wire_path(inner, path, "require"), false,
+                           &port->require_vendor_id, &port->require_device_id,
+                           &port->require_capabilities, err)))
+        return -1;
+    port->has_claim = claim != NULL;
+    return claim ? wire_read_claim(claim, wire_path(inner, path, "claim"), NULL,
+                                   &port->claim, err)
+                 : 0;
+}
+
+/* Ports first, then devices: the order in which they were asked for. */
+static int read_members(const json_t *ports, const json_t *devices,
+                        struct vm *vm, struct error *err)
+{
+    size_t count = json_array_size(ports);
+    char path[WIRE_PATH_SIZE];
+    for (size_t i = 0; i < count; i++)
+        if (read_port(json_array_get(ports, i),
+                      wire_path_at(path, "", "ports", i), &vm->ports[i], err))
+            return -1;
+    for (size_t i = count; i < vm->port_count; i++)
+        if (read_device(json_array_get(devices, i - count),
+                        wire_path_at(path, "", "devices", i - count),
+                        &vm->ports[i], err))
+            return -1;
+    return 0;
+}
+
 static void take_request(struct json_reader *reader, struct vm *vm)
 {
     const char *hash = NULL;
@@ -232,8 +299,9 @@ static void take_request(struct json_reader *reader, struct vm *vm)
 struct vm *wire_vm_read(const json_t *value, struct error *err)
 {
     struct json_reader reader;
-    const json_t *ports = NULL, *placement = NULL;
-    size_t count = json_array_size(json_object_get(value, "ports"));
+    const json_t *ports = NULL, *devices = NULL, *placement = NULL;
+    size_t count = json_array_size(json_object_get(value, "ports")) +
+                   json_array_size(json_object_get(value, "devices"));
     auto_vm struct vm *vm = vm_new(count <= VM_PORTS_MAX ? count : 0);
     json_reader_begin(&reader, value, "", err);
     wire_take_uuid(&reader, "id", true, &vm->id);
@@ -249,6 +317,11 @@ struct vm *wire_vm_read(const json_t *value, struct error *err)
     json_take_object(&reader, "placement", false, &placement);
     wire_take_time(&reader, "created_at", &vm->created_at);
     json_take_array(&reader, "ports", true, VM_PORTS_MAX, &ports);
+    json_take_array(&reader, "devices", false, VM_PORTS_MAX, &devices);
+    if (json_array_size(ports) + json_array_size(devices) > VM_PORTS_MAX)
+        json_reader_fail(&reader, "devices",
+                         "more than %d ports and devices together",
+                         VM_PORTS_MAX);
     take_request(&reader, vm);
     if (json_reader_end(&reader, false, NULL))
         return NULL;
@@ -259,11 +332,5 @@ struct vm *wire_vm_read(const json_t *value, struct error *err)
         if (json_reader_end(&reader, false, NULL))
             return NULL;
     }
-    for (size_t i = 0; i < vm->port_count; i++) {
-        char path[WIRE_PATH_SIZE];
-        if (read_port(json_array_get(ports, i),
-                      wire_path_at(path, "", "ports", i), &vm->ports[i], err))
-            return NULL;
-    }
-    return take_ptr(vm);
+    return read_members(ports, devices, vm, err) ? NULL : take_ptr(vm);
 }

@@ -29,8 +29,8 @@ int wire_policy_read(const json_t *value, const char *path, bool strict,
  * are ignored. */
 int wire_readback_read(const json_t *value, const char *path,
                        struct policy *out, struct error *err);
-/* {"vlan": {"support": "supported", "source": "probed", "max": 4094,
- *  "note": ""}, …} for every field. */
+/* {"vlan": {"support": "supported", "source": "probed", "needs": [], "max":
+ *  4094, "note": ""}, …} for every field and every trait. */
 json_t *wire_capabilities(const struct capabilities *capabilities);
 int wire_capabilities_read(const json_t *value, struct capabilities *out,
                            struct error *err);
@@ -42,6 +42,7 @@ json_t *wire_inventory(const struct inventory *inventory); /* all of it */
 struct pf *wire_pf_read(const json_t *value, struct error *err);
 struct inventory *wire_inventory_read(const json_t *value, struct error *err);
 json_t *wire_network(const struct network *network);
+json_t *wire_checks(const struct inventory *inventory); /* readiness */
 
 /* ---- VMs and hosts ----------------------------------------------------------
  * wire_X is what clients get (DESIGN.md section 6; handlers add what they know
@@ -58,6 +59,8 @@ struct vm *wire_vm_read(const json_t *value, struct error *err);
 int wire_require_read(const json_t *value, const char *path, bool strict,
                       uint16_t *vendor_id, uint16_t *device_id,
                       uint32_t *capabilities, struct error *err);
+/* The members of a PF's settings put into 'object'. */
+void wire_pf_setting(json_t *object, const struct pf_setting *setting);
 json_t *wire_host(const struct host *host);
 json_t *wire_host_record(const struct host *host);
 struct host *wire_host_read(const json_t *value, struct error *err);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a PF or the virtio path accepts of a policy: see policy.h. Fails
+/* What a PF or the virtio path accepts of a policy: see capabilities.h. Fails
  * closed: what is not known to work is refused when it is asked for. */
+#include "common/model/capabilities.h"
+
 #include "common/model/names.h"
-#include "common/model/policy.h"
 
 static const char *const capability_support_names[] = {
     [CAPABILITY_UNKNOWN] = "unknown",
@@ -19,6 +20,50 @@ static const char *const capability_source_names[] = {
     [CAPABILITY_SOURCE_OPERATOR] = "operator",
 };
 NAMES_DEFINE(capability_source, CAPABILITY_SOURCE_MAX);
+
+static const char *const capability_need_names[] = {
+#define X(name, wire) [CAPABILITY_NEED_##name] = wire,
+    CAPABILITY_NEEDS(X)
+#undef X
+};
+NAMES_DEFINE(capability_need, CAPABILITY_NEED_MAX);
+
+static const char *const capability_trait_names[] = {
+#define X(name, wire) [CAPABILITY_TRAIT_##name] = wire,
+    CAPABILITY_TRAITS(X)
+#undef X
+};
+NAMES_DEFINE(capability_trait, CAPABILITY_TRAIT_MAX);
+
+struct capabilities capabilities_unknown(void)
+{
+    struct capabilities made = {0};
+    for (int i = 0; i < POLICY_FIELD_MAX; i++)
+        made.field[i].note = "";
+    for (int i = 0; i < CAPABILITY_TRAIT_MAX; i++)
+        made.trait[i].note = "";
+    return made;
+}
+
+static bool capability_equal(const struct capability *a,
+                             const struct capability *b)
+{
+    return a->support == b->support && a->source == b->source &&
+           a->needs == b->needs && a->max == b->max &&
+           strcmp(a->note, b->note) == 0;
+}
+
+bool capabilities_equal(const struct capabilities *a,
+                        const struct capabilities *b)
+{
+    for (int i = 0; i < POLICY_FIELD_MAX; i++)
+        if (!capability_equal(&a->field[i], &b->field[i]))
+            return false;
+    for (int i = 0; i < CAPABILITY_TRAIT_MAX; i++)
+        if (!capability_equal(&a->trait[i], &b->trait[i]))
+            return false;
+    return true;
+}
 
 /* The number that a capability's 'max' bounds; 0 for fields without one. */
 static uint32_t field_number(const struct policy *policy,
@@ -44,8 +89,34 @@ static uint32_t field_number(const struct policy *policy,
     return 0;
 }
 
+/* NULL = what a conditional field needs is given now; 'number' is its value. */
+static const char *need_missing(const struct capability *capability,
+                                const struct link_facts *link, uint32_t number)
+{
+    if (capability->support != CAPABILITY_CONDITIONAL)
+        return NULL;
+    if ((capability->needs & CAPABILITY_NEED_BIT(CAPABILITY_NEED_LINK_UP)) &&
+        !link->up)
+        return "only while the PF's link is up, and it is down";
+    if (!(capability->needs & CAPABILITY_NEED_BIT(CAPABILITY_NEED_LINK_SPEED)))
+        return NULL;
+    if (link->speed_mbps == 0)
+        return "only up to the link's speed, and the driver tells none";
+    return number > link->speed_mbps ? "the value is above the link's speed"
+                                     : NULL;
+}
+
+bool capability_given(const struct capability *capability,
+                      const struct link_facts *link)
+{
+    return capability->support == CAPABILITY_SUPPORTED ||
+           (capability->support == CAPABILITY_CONDITIONAL &&
+            !need_missing(capability, link, 0));
+}
+
 /* NULL = the PF takes this field's value. */
 static const char *field_refused(const struct capability *capability,
+                                 const struct link_facts *link,
                                  const struct policy *policy,
                                  const struct policy *clean,
                                  enum policy_field field)
@@ -66,7 +137,7 @@ static const char *field_refused(const struct capability *capability,
     case CAPABILITY_CONDITIONAL:
         if (capability->max && field_number(policy, field) > capability->max)
             return "the value is above the PF's maximum";
-        return NULL;
+        return need_missing(capability, link, field_number(policy, field));
     case CAPABILITY_UNSUPPORTED:
         return note;
     case CAPABILITY_UNKNOWN:
@@ -77,6 +148,7 @@ static const char *field_refused(const struct capability *capability,
 }
 
 bool capabilities_allow(const struct capabilities *capabilities,
+                        const struct link_facts *link,
                         const struct policy *policy, enum policy_field *field,
                         const char **why)
 {
@@ -85,8 +157,8 @@ bool capabilities_allow(const struct capabilities *capabilities,
         enum policy_field candidate = (enum policy_field)i;
         if (!policy_has(policy, candidate))
             continue;
-        const char *refusal =
-            field_refused(&capabilities->field[i], policy, &clean, candidate);
+        const char *refusal = field_refused(&capabilities->field[i], link,
+                                            policy, &clean, candidate);
         if (refusal) {
             *field = candidate;
             *why = refusal;

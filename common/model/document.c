@@ -11,16 +11,27 @@ static const char *const port_phase_names[] = {
 };
 NAMES_DEFINE(port_phase, PORT_PHASE_MAX);
 
+static const char *const pf_phase_names[] = {
+#define X(name, wire) [PF_##name] = wire,
+    PF_PHASES(X)
+#undef X
+};
+NAMES_DEFINE(pf_phase, PF_PHASE_MAX);
+
 static void desired_release(void *object)
 {
-    free(object);
+    struct desired *desired = object;
+    free(desired->pfs);
+    free(desired);
 }
 
-struct desired *desired_new(size_t port_count)
+struct desired *desired_new(size_t port_count, size_t pf_count)
 {
     struct desired *desired =
         mem_calloc(1, sizeof *desired + port_count * sizeof *desired->ports);
     ref_init(&desired->ref, desired_release);
+    desired->pf_count = pf_count;
+    desired->pfs = mem_calloc(pf_count, sizeof *desired->pfs);
     desired->port_count = port_count;
     for (size_t i = 0; i < port_count; i++)
         desired->ports[i].claim.numa_node = -1;
@@ -32,11 +43,13 @@ static void observed_release(void *object)
     struct observed *observed = object;
     ref_put(observed->inventory);
     free(observed->gone_pfs);
+    free(observed->pfs);
     free(observed->ports);
     free(observed);
 }
 
-struct observed *observed_new(size_t port_count, size_t gone_count)
+struct observed *observed_new(size_t port_count, size_t gone_count,
+                              size_t pf_count)
 {
     struct observed *observed = mem_new(struct observed);
     ref_init(&observed->ref, observed_release);
@@ -44,6 +57,8 @@ struct observed *observed_new(size_t port_count, size_t gone_count)
     observed->ports = mem_calloc(port_count, sizeof *observed->ports);
     for (size_t i = 0; i < port_count; i++)
         observed->ports[i].claim.numa_node = -1;
+    observed->pf_count = pf_count;
+    observed->pfs = mem_calloc(pf_count, sizeof *observed->pfs);
     observed->gone_count = gone_count;
     observed->gone_pfs = mem_calloc(gone_count, sizeof *observed->gone_pfs);
     return observed;

@@ -12,6 +12,8 @@
 
 /* Ports in one document: as many as a host can have VFs. */
 #define DOCUMENT_PORTS_MAX (HOST_PFS_MAX * PF_VFS_MAX)
+/* PFs in one document: those there are, and settings of some that are gone. */
+#define DOCUMENT_PFS_MAX (16 * HOST_PFS_MAX)
 
 struct desired_port {
     struct uuid id, vm;
@@ -19,8 +21,21 @@ struct desired_port {
     uint8_t path; /* enum port_path */
     bool has_claim;
     struct claim claim;
+    bool device;              /* a VF without network: no policy */
     struct policy policy;     /* asked fields, MAC always among them */
     struct revision revision; /* of this object's last change */
+};
+
+/* What a PF is to be. A PF that the document lacks, and a member that is not
+ * set, is left as it is (absence is never an order). */
+struct desired_pf {
+    struct pf_key key;
+    bool allowed; /* may be used: only then it is probed */
+    bool has_num_vfs;
+    uint16_t num_vfs;
+    uint8_t autoprobe;        /* enum autoprobe; NONE = not set */
+    uint8_t bridge_mode;      /* enum bridge_mode; NONE = not set */
+    struct revision revision; /* the generation that is applied or rejected */
 };
 
 /* Whole (full) or only the objects changed since what was asked for. */
@@ -30,10 +45,12 @@ struct desired {
     char host[NAME_SIZE];
     struct revision revision; /* of the document */
     bool full;
+    size_t pf_count;
+    struct desired_pf *pfs; /* owned */
     size_t port_count;
     struct desired_port ports[];
 };
-struct desired *desired_new(size_t port_count);
+struct desired *desired_new(size_t port_count, size_t pf_count);
 
 /* How far the agent is with one port. */
 #define PORT_PHASES(X)                                                         \
@@ -63,6 +80,34 @@ struct observed_port {
     struct condition condition; /* PolicyApplied */
 };
 
+/* How far the agent is with a PF's settings (a confirmed commit: DESIGN.md
+ * section 5, host safety). */
+#define PF_PHASES(X)                                                           \
+    X(PENDING, "pending")   /* not begun: see the condition */                 \
+    X(APPLYING, "applying") /* the intent is durable; being written */         \
+    X(CONFIRMING,                                                              \
+      "confirming")           /* written; waits for the scheduler's answer   \
+                                   over the changed host */ \
+    X(APPLIED, "applied")     /* read back, and the scheduler was reached */   \
+    X(REVERTING, "reverting") /* being undone */                               \
+    X(REJECTED, "rejected")   /* undone; not tried again at this revision */   \
+    X(FAILED, "failed")       /* refused by the kernel; see the condition */
+enum pf_phase {
+#define X(name, wire) PF_##name,
+    PF_PHASES(X)
+#undef X
+        PF_PHASE_MAX
+};
+const char *pf_phase_name(enum pf_phase phase);
+enum pf_phase pf_phase_parse(const char *name);
+
+struct observed_pf {
+    struct pf_key key;
+    uint8_t phase;              /* enum pf_phase */
+    struct revision revision;   /* of the desired PF that this is about */
+    struct condition condition; /* PfConfigured */
+};
+
 /* 'full': everything. Otherwise: the host facts and the PFs and ports that
  * changed since sequence 'base'; PFs gone are named in 'gone_pfs'. Ports are
  * always told whole (there are few). */
@@ -82,10 +127,13 @@ struct observed {
     struct inventory *inventory; /* full: all; else changed PFs only */
     size_t gone_count;
     struct pf_key *gone_pfs;
+    size_t pf_count; /* always told whole, like ports */
+    struct observed_pf *pfs;
     size_t port_count;
     struct observed_port *ports;
 };
-struct observed *observed_new(size_t port_count, size_t gone_count);
+struct observed *observed_new(size_t port_count, size_t gone_count,
+                              size_t pf_count);
 static inline void desired_put_p(struct desired **d)
 {
     ref_put(*d);

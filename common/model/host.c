@@ -38,6 +38,8 @@ struct host *host_new(size_t label_count, size_t pf_setting_count,
     host->labels = mem_calloc(label_count, sizeof *host->labels);
     host->pf_setting_count = pf_setting_count;
     host->pf_settings = mem_calloc(pf_setting_count, sizeof *host->pf_settings);
+    for (size_t i = 0; i < pf_setting_count; i++)
+        host->pf_settings[i] = pf_setting_new(&(struct pf_key){0});
     host->mapping_count = mapping_count;
     host->mappings = mem_calloc(mapping_count, sizeof *host->mappings);
     return host;
@@ -71,6 +73,41 @@ uint32_t pf_link_speed_mbps(const struct pf *pf,
     if (pf->link_speed_mbps > 0)
         return (uint32_t)pf->link_speed_mbps;
     return setting ? setting->link_speed_mbps : 0;
+}
+
+struct pf_setting pf_setting_new(const struct pf_key *key)
+{
+    return (struct pf_setting){.key = *key, .words = capabilities_unknown()};
+}
+
+uint64_t pf_promisable_mbps(const struct pf *pf,
+                            const struct pf_setting *setting)
+{
+    uint64_t percent =
+        setting && setting->tx_ratio_percent ? setting->tx_ratio_percent : 100;
+    return pf_link_speed_mbps(pf, setting) * percent / 100;
+}
+
+/* The operator can't talk away what a probe proved not to work. */
+static void lay_word(struct capability *have, const struct capability *word)
+{
+    bool disproved = have->support == CAPABILITY_UNSUPPORTED &&
+                     have->source == CAPABILITY_SOURCE_PROBED;
+    if (word->support == CAPABILITY_UNKNOWN || disproved)
+        return;
+    *have = *word;
+    have->source = CAPABILITY_SOURCE_OPERATOR;
+}
+
+struct capabilities pf_capabilities(const struct pf *pf,
+                                    const struct pf_setting *setting)
+{
+    struct capabilities made = pf->capabilities;
+    for (int i = 0; setting && i < POLICY_FIELD_MAX; i++)
+        lay_word(&made.field[i], &setting->words.field[i]);
+    for (int i = 0; setting && i < CAPABILITY_TRAIT_MAX; i++)
+        lay_word(&made.trait[i], &setting->words.trait[i]);
+    return made;
 }
 
 const struct pf_setting *host_pf_setting(const struct host *host,

@@ -10,7 +10,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/uuid.h"
-#include "common/model/policy.h"
+#include "common/model/capabilities.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,7 +48,9 @@ struct vf {
     uint8_t state;    /* enum vf_state */
     bool has_address; /* netdevsim VFs have none */
     struct pci_address address;
-    int32_t iommu_group;           /* -1 = none */
+    int32_t iommu_group;  /* -1 = none */
+    int32_t msix_vectors; /* sriov_vf_msix_count: about its queues; -1 = not
+                             told by the driver */
     char netdev[NETDEV_NAME_SIZE]; /* "" = none on the host */
     const char *driver;            /* interned; "" = none bound */
     const char *reason; /* interned; why external or quarantined, else "" */
@@ -66,9 +68,54 @@ enum eswitch_mode {
 const char *eswitch_mode_name(enum eswitch_mode mode); /* NONE: NULL */
 enum eswitch_mode eswitch_mode_parse(const char *name);
 
+/* What a device is, by the base class of its PCI class code. Only network
+ * devices have policies; VFs of the others are claimed by vm.devices[]. */
+#define DEVICE_KINDS(X)                                                        \
+    X(NETWORK, "network")         /* 02 */                                     \
+    X(STORAGE, "storage")         /* 01: NVMe is 010802 */                     \
+    X(DISPLAY, "display")         /* 03: GPUs */                               \
+    X(ACCELERATOR, "accelerator") /* 0b, 10, 12: co-processors, crypto, AI */  \
+    X(OTHER, "other")
+enum device_kind {
+#define X(name, wire) DEVICE_##name,
+    DEVICE_KINDS(X)
+#undef X
+        DEVICE_KIND_MAX
+};
+const char *device_kind_name(enum device_kind kind);
+enum device_kind device_kind_parse(const char *name);
+/* From the 24 bits of sysfs 'class', e.g. 0x010802. */
+enum device_kind device_kind_of_class(uint32_t pci_class);
+
+/* The embedded switch between a PF's VFs (if_link.h BRIDGE_MODE_*): VEB
+ * switches locally, VEPA sends all to the adjacent switch. */
+enum bridge_mode {
+    BRIDGE_NONE, /* the driver tells none; as a setting: not set */
+    BRIDGE_VEB,
+    BRIDGE_VEPA,
+    BRIDGE_MODE_MAX
+};
+const char *bridge_mode_name(enum bridge_mode mode); /* NONE: NULL */
+enum bridge_mode bridge_mode_parse(const char *name);
+
+/* Whether the kernel binds a driver to VFs as it makes them
+ * (sriov_drivers_autoprobe). */
+enum autoprobe {
+    AUTOPROBE_NONE, /* not told (netdevsim); as a setting: not set */
+    AUTOPROBE_OFF,
+    AUTOPROBE_ON,
+    AUTOPROBE_MAX
+};
+const char *autoprobe_name(enum autoprobe autoprobe); /* "on"; NONE: NULL */
+enum autoprobe autoprobe_parse(const char *name);
+
+/* A physical function: with VFs, or a plain one (total_vfs 0) that can be given
+ * to a VM as a whole (vnic_type direct-physical). */
 struct pf {
     struct ref ref;
     struct pf_key key;
+    uint8_t kind;       /* enum device_kind */
+    uint32_t pci_class; /* 24 bits; 0 for netdevsim */
     bool has_address;
     struct pci_address address;
     char netdev[NETDEV_NAME_SIZE]; /* "" = none */
@@ -82,9 +129,21 @@ struct pf {
     int32_t link_speed_mbps; /* -1 = not told */
     uint16_t mtu;
     char bond[NETDEV_NAME_SIZE]; /* the bond above it, "" = none */
-    uint16_t total_vfs, num_vfs;
-    uint8_t eswitch_mode; /* enum eswitch_mode */
-    bool management;      /* carries the host's own traffic: never touched */
+    const char *bond_mode;       /* interned, as the kernel names it:
+                                    "active-backup", "802.3ad"; "" = no bond */
+    int32_t bond_speed_mbps;     /* of the bond as a whole; -1 = not told */
+    bool bond_active;            /* this PF carries traffic of the bond now */
+    char used_by[NAME_SIZE];     /* what of the host uses the PF itself: "bridge
+                                br0", "address 10.0.0.1/24"; "" = nothing: it
+                                may be given away whole */
+    uint16_t total_vfs, num_vfs; /* total: what the firmware allows */
+    uint16_t vf_device_id;       /* of its VFs; 0 = not told */
+    uint8_t autoprobe;           /* enum autoprobe */
+    uint8_t bridge_mode;         /* enum bridge_mode */
+    int32_t vf_total_msix;       /* MSI-X vectors for all VFs to share
+                              (sriov_vf_total_msix); -1 = not told */
+    uint8_t eswitch_mode;        /* enum eswitch_mode */
+    bool management; /* carries the host's own traffic: never touched */
     char management_reason[NAME_SIZE];
     struct capabilities capabilities;
     int64_t observed_at;
@@ -106,6 +165,25 @@ struct network {
     uint16_t mtu;
 };
 
+/* One thing that a host must have for VFs to work (DESIGN.md section 5,
+ * readiness): what is so, and what an operator does about it. */
+enum check_status {
+    CHECK_OK,
+    CHECK_WARNING, /* works, but not all of it or not safely */
+    CHECK_FAILED,  /* VFs can't be given to VMs here */
+    CHECK_UNKNOWN, /* could not be found out */
+    CHECK_STATUS_MAX
+};
+const char *check_status_name(enum check_status status);
+enum check_status check_status_parse(const char *name);
+struct readiness_check {
+    char name[32];      /* snake_case, stable: "iommu", "interrupt_remapping" */
+    uint8_t status;     /* enum check_status */
+    const char *reason; /* interned: what was found, in words */
+    const char *remedy; /* interned: what to do; "" where status is ok */
+};
+#define HOST_CHECKS_MAX 32
+
 /* Something the agent could not read: named, not guessed. */
 struct unreadable {
     char what[NAME_SIZE * 2]; /* path or source */
@@ -121,7 +199,8 @@ struct inventory {
     struct ref ref;
     struct uuid machine_id;
     const char *kernel; /* interned release, e.g. "6.12.107+deb13-amd64" */
-    uint32_t vcpus;     /* CPUs the host has */
+    const char *libvirt_version, *qemu_version; /* interned; "" = not told */
+    uint32_t vcpus;                             /* CPUs the host has */
     uint64_t memory_mib;
     uint32_t external_vcpus; /* used by domains that aren't ours */
     uint64_t external_memory_mib;
@@ -129,6 +208,8 @@ struct inventory {
     struct network *networks;
     size_t unreadable_count;
     struct unreadable *unreadable;
+    size_t check_count; /* readiness; 0 = the agent tells none */
+    struct readiness_check *checks;
     size_t pf_count;
     struct pf **pfs; /* a reference each, ordered by key */
 };
@@ -138,6 +219,13 @@ struct pf *pf_new(size_t vf_count);
 struct pf *pf_dup(const struct pf *pf); /* a copy of its own, count 1 */
 struct inventory *inventory_new(size_t pf_count, size_t network_count,
                                 size_t unreadable_count);
+/* A new inventory with the host facts of 'facts' (all but PFs) and room for
+ * 'pf_count' PFs. */
+struct inventory *inventory_like(const struct inventory *facts,
+                                 size_t pf_count);
+/* Put a copy of the checks in, before sharing; once. */
+void inventory_set_checks(struct inventory *inventory,
+                          const struct readiness_check *checks, size_t count);
 static inline void pf_put_p(struct pf **pf)
 {
     ref_put(*pf);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The policy of a VF or port, and what a PF can honour of it.
+/* The policy of a VF or port; what a PF can honour of it: capabilities.h.
  *
  * Words and ranges are those of ip-link(8) and the kernel's if_link.h:
  * rates in Mbit/s, 0 = unlimited; vlan 0 = none, 1-4094; vlan_qos 0-7 (802.1p)
@@ -99,46 +99,6 @@ struct policy policy_clean(void);
  * the port asks for. */
 struct policy policy_target(const struct policy *asked);
 
-/* ---- what a PF accepts ------------------------------------------------- */
-
-enum capability_support {
-    CAPABILITY_UNKNOWN,
-    CAPABILITY_SUPPORTED,
-    CAPABILITY_UNSUPPORTED,
-    CAPABILITY_CONDITIONAL, /* depends on state, e.g. on the link being up */
-    CAPABILITY_SUPPORT_MAX
-};
-enum capability_source {
-    CAPABILITY_SOURCE_NONE,
-    CAPABILITY_SOURCE_PROBED,
-    CAPABILITY_SOURCE_PLUGIN,
-    CAPABILITY_SOURCE_OPERATOR,
-    CAPABILITY_SOURCE_MAX
-};
-const char *capability_support_name(enum capability_support support);
-enum capability_support capability_support_parse(const char *name);
-const char *capability_source_name(enum capability_source source);
-enum capability_source capability_source_parse(const char *name);
-
-struct capability {
-    uint8_t support;  /* enum capability_support */
-    uint8_t source;   /* enum capability_source */
-    uint32_t max;     /* greatest accepted value, 0 = not known or no range */
-    const char *note; /* interned, why: "EOPNOTSUPP when set", "" = none */
-};
-struct capabilities {
-    struct capability field[POLICY_FIELD_MAX];
-};
-
-/* May a port that asks for 'policy' be placed on a PF with these? Fields that
- * are asked for with their clean value are fine where unsupported (asking for
- * trust off needs nothing); only spoofchk on, a protection, is refused where it
- * is known to be unsupported. Other values: unknown is refused, conditional is
- * allowed (the agent's condition tells if it fails), both within 'max'. On
- * refusal returns false and sets *field and *why (static or interned text). */
-bool capabilities_allow(const struct capabilities *capabilities,
-                        const struct policy *policy, enum policy_field *field,
-                        const char **why);
 /* What the virtio path can honour (DESIGN.md section 5, table "Parity"). */
 bool virtio_path_allows(const struct policy *policy, enum policy_field *field,
                         const char **why);

@@ -74,7 +74,10 @@ const char *revision_format(const struct revision *r,
                             char text[REVISION_TEXT_SIZE]);
 bool revision_parse(const char *text, struct revision *out);
 
-/* A VF held for a port. */
+/* A VF held for a port, or a PF as a whole (vnic_type direct-physical). */
+#define CLAIM_WHOLE_PF                                                         \
+    UINT16_MAX /* vf_index of a claim of the PF itself; VFs
+                                     are below PF_VFS_MAX. On the wire null */
 struct claim {
     struct pf_key pf;
     uint16_t vf_index;
@@ -85,9 +88,14 @@ struct claim {
     uint32_t min_tx_rate_mbps; /* the share of the link that is held */
 };
 
+/* A virtual NIC; or, with 'device', a VF of something else (vm.devices[]: NVMe,
+ * GPU …), which has no MAC, network, policy or fallback, and goes through the
+ * same life of claims. */
 struct port {
     struct uuid id;
     char name[NAME_SIZE];
+    bool device;
+    uint8_t device_kind; /* enum device_kind; of a device: never NETWORK */
     struct mac mac;
     char physical_network[NAME_SIZE];                  /* "" = any */
     uint8_t vnic_type, fallback, guest_failover, path; /* the enums above */
@@ -101,7 +109,7 @@ struct port {
     struct revision revision; /* when it last changed in its host's document */
 };
 
-#define VM_PORTS_MAX 16
+#define VM_PORTS_MAX 16 /* ports and devices together */
 #define IDEMPOTENCY_KEY_SIZE 72
 
 struct vm {
@@ -147,7 +155,9 @@ struct condition {
     int64_t at;
 };
 
-/* What an operator decided for a PF; the record lives as long as the host. */
+/* What an operator decided for a PF; the record lives as long as the host. What
+ * the agent carries out of it (num_vfs, autoprobe, bridge_mode) has a revision
+ * of the host's document. */
 struct pf_setting {
     struct pf_key key;
     bool allowed; /* may be used for claims; off until said */
@@ -155,12 +165,33 @@ struct pf_setting {
     uint32_t link_speed_mbps; /* the operator's word, used only where the driver
                                  tells no speed (virtual devices); 0 = not said,
                                  then no min rate can be promised there */
+    bool has_num_vfs;         /* false = the VF count is only observed */
+    uint16_t num_vfs;
+    uint8_t autoprobe;   /* enum autoprobe; NONE = left as it is */
+    uint8_t bridge_mode; /* enum bridge_mode; NONE = left as it is */
+    /* Σ min_tx_rate_mbps may be this much of the link's speed; 0 = not said:
+     * 100 */
+    uint32_t tx_ratio_percent;
+    struct capabilities
+        words;                /* the operator's, where support is not UNKNOWN */
+    struct revision revision; /* of the agent's part; zero = never set */
 };
+#define TX_RATIO_MAX_PERCENT 10000u
+/* Settings that say nothing yet of this PF. */
+struct pf_setting pf_setting_new(const struct pf_key *key);
 #define LINK_SPEED_MAX_MBPS 10000000u /* 10 Tbit/s: far above what exists */
 /* The speed that min rates are promised against: the kernel's word, else the
  * operator's; 0 = nobody says. 'setting' may be NULL. */
 uint32_t pf_link_speed_mbps(const struct pf *pf,
                             const struct pf_setting *setting);
+/* The Mbit/s that may be promised as min rates: link speed x ratio; 0 = nobody
+ * says the speed. */
+uint64_t pf_promisable_mbps(const struct pf *pf,
+                            const struct pf_setting *setting);
+/* The PF's capability record with the operator's word laid over it, by the order
+ * of belief in capabilities.h. */
+struct capabilities pf_capabilities(const struct pf *pf,
+                                    const struct pf_setting *setting);
 struct network_mapping {
     char device[NETDEV_NAME_SIZE]; /* bridge on the host */
     char physical_network[NAME_SIZE];

@@ -50,7 +50,11 @@ static void count_fields(const struct want *want, size_t port,
         enum policy_field field = (enum policy_field)i;
         const char *why = "";
         one.set &= POLICY_BIT(i);
-        if (pf ? capabilities_allow(&pf->pf->capabilities, &one, &field, &why)
+        struct link_facts link = {0};
+        if (pf)
+            link = class_link(pf->class);
+        if (pf ? capabilities_allow(&pf->class->capabilities, &link, &one,
+                                    &field, &why)
                : virtio_path_allows(&one, &field, &why))
             continue;
         const char *name = policy_field_name(field);

@@ -45,9 +45,10 @@ static bool lacks_capability(const struct want *want, size_t port,
                              enum policy_field *lacking)
 {
     uint32_t required = want->ports[port].request->require_capabilities;
+    struct link_facts link = class_link(class);
     for (int i = 0; i < POLICY_FIELD_MAX; i++)
         if ((required & POLICY_BIT(i)) &&
-            class->capabilities.field[i].support != CAPABILITY_SUPPORTED) {
+            !capability_given(&class->capabilities.field[i], &link)) {
             *lacking = (enum policy_field)i;
             return true;
         }
@@ -60,6 +61,7 @@ static enum distance class_distance(const struct want *want, size_t port,
 {
     const struct port_want *wanted = &want->ports[port];
     const struct port_request *asked = wanted->request;
+    struct link_facts link = class_link(class);
     enum policy_field field = POLICY_FIELD_MAX;
     const char *why = NULL;
 
@@ -74,8 +76,8 @@ static enum distance class_distance(const struct want *want, size_t port,
         return DISTANCE_DEVICE;
     if (lacks_capability(want, port, class, &field))
         return DISTANCE_CAPABILITY;
-    if (!capabilities_allow(&class->capabilities, &wanted->policy, &field,
-                            &why))
+    if (!capabilities_allow(&class->capabilities, &link, &wanted->policy,
+                            &field, &why))
         return DISTANCE_POLICY;
     return DISTANCE_FITS;
 }
@@ -124,8 +126,9 @@ static void say_policy(const struct want *want, size_t port,
 {
     enum policy_field field = POLICY_FIELD_MAX;
     const char *why = "";
-    if (!capabilities_allow(&pf->pf->capabilities, &want->ports[port].policy,
-                            &field, &why))
+    struct link_facts link = class_link(pf->class);
+    if (!capabilities_allow(&pf->class->capabilities, &link,
+                            &want->ports[port].policy, &field, &why))
         explain_say(text, size, "PF %s: %s is not supported (%s)",
                     pf->pf->key.text, policy_field_name(field), why);
 }

@@ -303,7 +303,7 @@ static struct host *with_setting(const struct host *old,
     memmove(*setting + 1, *setting,
             (host->pf_setting_count - at) * sizeof **setting);
     host->pf_setting_count++;
-    **setting = (struct pf_setting){.key = *key};
+    **setting = pf_setting_new(key);
     return host;
 }
 

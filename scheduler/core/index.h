@@ -41,6 +41,13 @@ struct pf_class {
     int distance;          /* "" */
 };
 
+static inline struct link_facts class_link(const struct pf_class *class)
+{
+    uint32_t speed =
+        class->link_speed_mbps > 0 ? (uint32_t) class->link_speed_mbps : 0;
+    return (struct link_facts){.up = class->link_up, .speed_mbps = speed};
+}
+
 struct slot;
 struct pf_slot {
     struct tree_node node; /* first */

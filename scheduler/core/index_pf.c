@@ -22,7 +22,7 @@ static struct pf_class class_facts(const struct pf *pf,
         .numa_node = pf->numa_node,
         .link_speed_mbps = (int32_t)speed,
         .link_up = pf->link_up,
-        .capabilities = pf->capabilities,
+        .capabilities = pf_capabilities(pf, setting),
     };
     str_copy(facts.physical_network, network);
     uint64_t hash = str_hash(network, strlen(network));
@@ -31,8 +31,10 @@ static struct pf_class class_facts(const struct pf *pf,
     hash = hash_mix(hash, (uint64_t)(uint32_t)pf->numa_node << 32 | speed);
     hash = hash_mix(hash, pf->link_up);
     for (int i = 0; i < POLICY_FIELD_MAX; i++)
-        hash = hash_mix(hash, (uint64_t)pf->capabilities.field[i].max << 8 |
-                                  pf->capabilities.field[i].support);
+        hash = hash_mix(hash,
+                        (uint64_t)facts.capabilities.field[i].max << 16 |
+                            (uint64_t)facts.capabilities.field[i].needs << 8 |
+                            facts.capabilities.field[i].support);
     facts.hash = hash;
     return facts;
 }
@@ -48,7 +50,8 @@ static bool class_same(const struct pf_class *a, const struct pf_class *b)
     for (int i = 0; i < POLICY_FIELD_MAX; i++) {
         const struct capability *x = &a->capabilities.field[i];
         const struct capability *y = &b->capabilities.field[i];
-        if (x->support != y->support || x->max != y->max)
+        if (x->support != y->support || x->needs != y->needs ||
+            x->max != y->max)
             return false;
     }
     return true;

@@ -171,20 +171,7 @@ static struct inventory *merge_inventory(const struct inventory *old,
     auto_free struct pf **pfs =
         mem_calloc(old->pf_count + facts->pf_count, sizeof *pfs);
     size_t count = merge_pfs(old, observed, pfs);
-    struct inventory *merged =
-        inventory_new(count, facts->network_count, facts->unreadable_count);
-    merged->machine_id = facts->machine_id;
-    merged->kernel = facts->kernel;
-    merged->vcpus = facts->vcpus;
-    merged->memory_mib = facts->memory_mib;
-    merged->external_vcpus = facts->external_vcpus;
-    merged->external_memory_mib = facts->external_memory_mib;
-    if (facts->network_count)
-        memcpy(merged->networks, facts->networks,
-               facts->network_count * sizeof *facts->networks);
-    if (facts->unreadable_count)
-        memcpy(merged->unreadable, facts->unreadable,
-               facts->unreadable_count * sizeof *facts->unreadable);
+    struct inventory *merged = inventory_like(facts, count);
     for (size_t i = 0; i < count; i++)
         merged->pfs[i] = ref_get(pfs[i]);
     return merged;

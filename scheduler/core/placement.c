@@ -25,6 +25,7 @@ bool placement_class_fits(const struct want *want, size_t port,
 {
     const struct port_want *wanted = &want->ports[port];
     const struct port_request *asked = wanted->request;
+    struct link_facts link = class_link(class);
     enum policy_field field = POLICY_FIELD_MAX;
     const char *why = NULL;
 
@@ -38,10 +39,10 @@ bool placement_class_fits(const struct want *want, size_t port,
         return false;
     for (int i = 0; i < POLICY_FIELD_MAX; i++)
         if ((asked->require_capabilities & POLICY_BIT(i)) &&
-            class->capabilities.field[i].support != CAPABILITY_SUPPORTED)
+            !capability_given(&class->capabilities.field[i], &link))
             return false;
-    if (!capabilities_allow(&class->capabilities, &wanted->policy, &field,
-                            &why))
+    if (!capabilities_allow(&class->capabilities, &link, &wanted->policy,
+                            &field, &why))
         return false;
     uint32_t rate = wanted->policy.min_tx_rate_mbps;
     if (rate && (class->link_speed_mbps <= 0 ||

@@ -212,7 +212,7 @@ struct desired *snapshot_desired(const struct snapshot *snapshot,
         after = (struct revision){0};
     bool nothing = !full && revision_compare(&after, &view->revision) == 0;
     size_t count = nothing ? 0 : each_port(snapshot, view, &after, NULL);
-    struct desired *desired = desired_new(count);
+    struct desired *desired = desired_new(count, 0);
     desired->port_count = 0;
     if (snapshot->state.cluster)
         desired->cluster_id = snapshot->state.cluster->id;

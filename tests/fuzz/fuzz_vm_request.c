@@ -23,7 +23,7 @@ static void must(int result, const struct error *err)
 
 static struct observed *make_report(const char *host)
 {
-    struct observed *observed = observed_new(0, 0);
+    struct observed *observed = observed_new(0, 0, 0);
     struct pf *pf = pf_new(VFS);
     pf_key_parse("0000:3b:00.0", &pf->key);
     pf->has_address = pf_key_pci(&pf->key, &pf->address);

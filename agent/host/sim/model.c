@@ -188,8 +188,8 @@ static void not_told(struct capabilities *out, enum policy_field field,
 static void sentinels_make(struct sim_model *model)
 {
     struct capabilities *out = &model->sentinels;
+    *out = capabilities_unknown();
     for (int f = 0; f < POLICY_FIELD_MAX; f++) {
-        out->field[f].note = "";
         if (!model->reports)
             not_told(out, (enum policy_field)f,
                      "the driver reports no VF policy");
@@ -268,7 +268,7 @@ void sim_model_capabilities(const struct sim_model *model, bool link_up,
                             int32_t speed_mbps, struct capabilities *out)
 {
     uint32_t speed = speed_mbps > 0 ? (uint32_t)speed_mbps : 0;
-    memset(out, 0, sizeof *out);
+    *out = capabilities_unknown();
     capability(out, POLICY_MAC, model->mac_errno, 0);
     capability(out, POLICY_VLAN, model->vlan_errno, POLICY_VLAN_MAX);
     capability(out, POLICY_VLAN_QOS, model->qos_errno, POLICY_QOS_MAX);
@@ -286,6 +286,7 @@ void sim_model_capabilities(const struct sim_model *model, bool link_up,
         (!link_up || !speed_fits)) {
         rate->support = CAPABILITY_CONDITIONAL;
         rate->max = 0;
+        rate->needs = CAPABILITY_NEED_BIT(CAPABILITY_NEED_LINK_UP);
         rate->note = str_intern("EINVAL while the link is down");
     }
     if (!model->spoofchk_errno && !model->spoofchk_reported)

@@ -167,7 +167,7 @@ void world_drop(struct world *world, uint8_t number)
 
 struct desired *world_document(const struct world *world, bool full)
 {
-    struct desired *desired = desired_new(world->port_count);
+    struct desired *desired = desired_new(world->port_count, 0);
     desired->cluster_id = world->cluster;
     str_copy(desired->host, "h1");
     desired->revision = world->revision;

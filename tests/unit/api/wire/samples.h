@@ -70,20 +70,33 @@ static inline struct pf *sample_pf(const char *key)
     pf->link_up = true;
     pf->link_speed_mbps = 1000;
     pf->mtu = 9000;
+    pf->pci_class = 0x020000;
     str_copy(pf->bond, "bond0");
+    pf->bond_mode = str_intern("802.3ad");
+    pf->bond_speed_mbps = 2000;
+    pf->bond_active = true;
+    str_copy(pf->used_by, "bond bond0");
+    pf->vf_device_id = 0x10ca;
+    pf->autoprobe = AUTOPROBE_OFF;
+    pf->bridge_mode = BRIDGE_VEPA;
+    pf->vf_total_msix = 128;
     pf->total_vfs = 7;
     pf->num_vfs = 2;
     pf->eswitch_mode = ESWITCH_SWITCHDEV;
     pf->management = true;
     str_copy(pf->management_reason, "carries the default route");
     pf->capabilities.field[POLICY_MAC] = (struct capability){
-        CAPABILITY_SUPPORTED, CAPABILITY_SOURCE_PROBED, 0, ""};
+        CAPABILITY_SUPPORTED, CAPABILITY_SOURCE_PROBED, 0, 0, ""};
     pf->capabilities.field[POLICY_MIN_TX_RATE_MBPS] =
         (struct capability){CAPABILITY_UNSUPPORTED, CAPABILITY_SOURCE_PLUGIN, 0,
-                            str_intern("EOPNOTSUPP when set")};
+                            0, str_intern("EOPNOTSUPP when set")};
     pf->capabilities.field[POLICY_MAX_TX_RATE_MBPS] =
         (struct capability){CAPABILITY_CONDITIONAL, CAPABILITY_SOURCE_OPERATOR,
+                            CAPABILITY_NEED_BIT(CAPABILITY_NEED_LINK_UP) |
+                                CAPABILITY_NEED_BIT(CAPABILITY_NEED_LINK_SPEED),
                             1000, str_intern("only with link")};
+    pf->capabilities.trait[CAPABILITY_TRAIT_FLR] = (struct capability){
+        CAPABILITY_SUPPORTED, CAPABILITY_SOURCE_PROBED, 0, 0, ""};
     pf->observed_at = TIME_MS;
     pf->vfs[1] = (struct vf){
         .index = 1,
@@ -91,6 +104,7 @@ static inline struct pf *sample_pf(const char *key)
         .has_address = true,
         .address = {0x10000, 0x3b, 0x10, 2},
         .iommu_group = 21,
+        .msix_vectors = 4,
         .netdev = "ens1f0v1",
         .driver = str_intern("vfio-pci"),
         .reason = str_intern("used by somebody"),
@@ -106,6 +120,8 @@ static inline struct inventory *sample_inventory(void)
     struct inventory *inventory = inventory_new(2, 1, 1);
     inventory->machine_id = sample_uuid(1);
     inventory->kernel = str_intern("6.1.0-18-amd64");
+    inventory->libvirt_version = str_intern("9.0.0");
+    inventory->qemu_version = str_intern("7.2.0");
     inventory->vcpus = 64;
     inventory->memory_mib = 262144;
     inventory->external_vcpus = 4;
@@ -114,6 +130,10 @@ static inline struct inventory *sample_inventory(void)
         (struct network){"physnet0", SWITCH_OPENVSWITCH, "br0", "ens1f1", 1500};
     inventory->unreadable[0] =
         (struct unreadable){"/sys/class/net/x/speed", "EINVAL"};
+    const struct readiness_check check = {
+        "iommu", CHECK_FAILED, str_intern("no IOMMU group"),
+        str_intern("boot with intel_iommu=on")};
+    inventory_set_checks(inventory, &check, 1);
     inventory->pfs[0] = sample_pf("0000:3b:00.0");
     inventory->pfs[1] = sample_pf("netdevsim1");
     return inventory;

@@ -6,7 +6,15 @@ static struct error err;
 
 static struct desired *full_desired(void)
 {
-    struct desired *desired = desired_new(2);
+    struct desired *desired = desired_new(2, 2);
+    pf_key_parse("0000:3b:00.0", &desired->pfs[0].key);
+    desired->pfs[0].allowed = true;
+    desired->pfs[0].has_num_vfs = true;
+    desired->pfs[0].num_vfs = 7;
+    desired->pfs[0].autoprobe = AUTOPROBE_OFF;
+    desired->pfs[0].bridge_mode = BRIDGE_VEB;
+    desired->pfs[0].revision = (struct revision){3, 12};
+    pf_key_parse("netdevsim1", &desired->pfs[1].key);
     desired->cluster_id = sample_uuid(1);
     str_copy(desired->host, "h17");
     desired->revision = (struct revision){3, 17};
@@ -36,6 +44,15 @@ START_TEST(a_full_desired_document_comes_back_equal)
     ck_assert_int_eq(revision_compare(&desired->revision, &back->revision), 0);
     ck_assert(back->full);
     ck_assert_uint_eq(back->port_count, 2);
+    ck_assert_uint_eq(back->pf_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct desired_pf *a = &desired->pfs[i], *b = &back->pfs[i];
+        ck_assert_int_eq(pf_key_compare(&a->key, &b->key), 0);
+        ck_assert(a->allowed == b->allowed && a->has_num_vfs == b->has_num_vfs);
+        ck_assert(a->num_vfs == b->num_vfs && a->autoprobe == b->autoprobe);
+        ck_assert(a->bridge_mode == b->bridge_mode);
+        ck_assert_int_eq(revision_compare(&a->revision, &b->revision), 0);
+    }
     for (size_t i = 0; i < 2; i++) {
         const struct desired_port *a = &desired->ports[i];
         const struct desired_port *b = &back->ports[i];
@@ -61,7 +78,7 @@ START_TEST(removal_is_said_in_words)
                 "{\"id\":\"01890a5d-ac96-774b-bcce-b302099a8004\","
                 "\"vm\":\"01890a5d-ac96-774b-bcce-b302099a8003\","
                 "\"want\":\"absent\",\"path\":\"vf\",\"claim\":null,"
-                "\"policy\":{},\"revision\":\"0.0\"}");
+                "\"device\":false,\"policy\":{},\"revision\":\"0.0\"}");
 }
 END_TEST
 
@@ -105,7 +122,12 @@ END_TEST
 
 static struct observed *full_observed(void)
 {
-    struct observed *observed = observed_new(1, 2);
+    struct observed *observed = observed_new(1, 2, 1);
+    pf_key_parse("0000:3b:00.0", &observed->pfs[0].key);
+    observed->pfs[0].phase = PF_REJECTED;
+    observed->pfs[0].revision = (struct revision){3, 12};
+    observed->pfs[0].condition = (struct condition){
+        "PfConfigured", CONDITION_FALSE, "Undone", "", "silence", TIME_MS};
     observed->cluster_id = sample_uuid(1);
     str_copy(observed->host, "h17");
     observed->machine_id = sample_uuid(2);
@@ -152,6 +174,11 @@ START_TEST(a_full_observed_document_comes_back_equal)
               back->base == 8 && back->full);
     ck_assert_int_eq(revision_compare(&observed->accepted, &back->accepted), 0);
     ck_assert(same_inventory(observed->inventory, back->inventory));
+    ck_assert_uint_eq(back->pf_count, 1);
+    ck_assert_str_eq(back->pfs[0].key.text, "0000:3b:00.0");
+    ck_assert_int_eq(back->pfs[0].phase, PF_REJECTED);
+    ck_assert_uint_eq(back->pfs[0].revision.revision, 12);
+    ck_assert_str_eq(back->pfs[0].condition.reason, "Undone");
     ck_assert_uint_eq(back->gone_count, 2);
     ck_assert_str_eq(back->gone_pfs[0].text, "netdevsim7");
     ck_assert_str_eq(back->gone_pfs[1].text, "0000:af:00.1");
@@ -173,7 +200,7 @@ END_TEST
 
 START_TEST(a_partial_report_may_be_without_an_inventory)
 {
-    auto_observed struct observed *observed = observed_new(0, 0);
+    auto_observed struct observed *observed = observed_new(0, 0, 0);
     observed->machine_id = sample_uuid(2);
     auto_json json_t *value = over_the_wire(wire_observed(observed));
     auto_observed struct observed *back = wire_observed_read(value, NULL, &err);

@@ -23,8 +23,31 @@ static struct host *full(void)
     str_copy(host->pf_settings[0].physical_network, "physnet0");
     pf_key_parse("netdevsim1", &host->pf_settings[1].key);
     host->pf_settings[1].link_speed_mbps = 25000;
+    host->pf_settings[1].has_num_vfs = true;
+    host->pf_settings[1].num_vfs = 16;
+    host->pf_settings[1].autoprobe = AUTOPROBE_OFF;
+    host->pf_settings[1].bridge_mode = BRIDGE_VEPA;
+    host->pf_settings[1].tx_ratio_percent = 150;
+    host->pf_settings[1].words.field[POLICY_TRUST] =
+        (struct capability){CAPABILITY_UNSUPPORTED, CAPABILITY_SOURCE_OPERATOR,
+                            0, 0, str_intern("broken firmware")};
+    host->pf_settings[1].revision = (struct revision){4, 17};
     host->mappings[0] = (struct network_mapping){"br0", "physnet1"};
     return host;
+}
+
+static bool same_agents_part(const struct pf_setting *a,
+                             const struct pf_setting *b)
+{
+    return a->has_num_vfs == b->has_num_vfs && a->num_vfs == b->num_vfs &&
+           a->autoprobe == b->autoprobe && a->bridge_mode == b->bridge_mode &&
+           capabilities_equal(&a->words, &b->words) &&
+           revision_compare(&a->revision, &b->revision) == 0;
+}
+
+static uint32_t ratio(const struct pf_setting *setting)
+{
+    return setting->tx_ratio_percent ? setting->tx_ratio_percent : 100;
 }
 
 static bool same_lists(const struct host *a, const struct host *b)
@@ -36,6 +59,8 @@ static bool same_lists(const struct host *a, const struct host *b)
     for (size_t i = 0; i < a->pf_setting_count; i++)
         if (pf_key_compare(&a->pf_settings[i].key, &b->pf_settings[i].key) ||
             a->pf_settings[i].allowed != b->pf_settings[i].allowed ||
+            !same_agents_part(&a->pf_settings[i], &b->pf_settings[i]) ||
+            ratio(&a->pf_settings[i]) != ratio(&b->pf_settings[i]) ||
             a->pf_settings[i].link_speed_mbps !=
                 b->pf_settings[i].link_speed_mbps ||
             strcmp(a->pf_settings[i].physical_network,
@@ -89,9 +114,17 @@ START_TEST(clients_get_a_host_without_its_token)
                 "\"enrolled_at\":\"2026-09-21T14:13:20.123Z\","
                 "\"labels\":{\"zone\":\"a\",\"rack\":\"é1\"},"
                 "\"pf_settings\":[{\"key\":\"0000:3b:00.0\",\"allowed\":true,"
-                "\"physical_network\":\"physnet0\",\"link_speed_mbps\":0},"
+                "\"physical_network\":\"physnet0\",\"link_speed_mbps\":0,"
+                "\"num_vfs\":null,\"vf_drivers_autoprobe\":null,"
+                "\"bridge_mode\":null,\"tx_ratio_percent\":100,"
+                "\"capabilities\":{},\"revision\":\"0.0\"},"
                 "{\"key\":\"netdevsim1\",\"allowed\":false,"
-                "\"physical_network\":\"\",\"link_speed_mbps\":25000}],"
+                "\"physical_network\":\"\",\"link_speed_mbps\":25000,"
+                "\"num_vfs\":16,\"vf_drivers_autoprobe\":\"off\","
+                "\"bridge_mode\":\"vepa\",\"tx_ratio_percent\":150,"
+                "\"capabilities\":{\"trust\":{\"support\":\"unsupported\","
+                "\"source\":\"operator\",\"needs\":[],\"max\":null,"
+                "\"note\":\"broken firmware\"}},\"revision\":\"4.17\"}],"
                 "\"mappings\":[{\"device\":\"br0\","
                 "\"physical_network\":\"physnet1\"}]}");
 }

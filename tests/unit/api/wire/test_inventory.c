@@ -36,17 +36,22 @@ START_TEST(what_is_not_told_is_null_or_empty_and_never_0)
     assert_json(
         json_incref(value),
         "{\"key\":\"netdevsim0\",\"bus\":\"netdevsim\",\"address\":null,"
+        "\"kind\":\"network\",\"pci_class\":\"000000\","
         "\"netdev\":\"\",\"mac\":\"00:00:00:00:00:00\","
         "\"vendor_id\":null,\"device_id\":null,\"vendor_name\":\"\","
         "\"device_name\":\"\",\"driver\":\"\",\"firmware\":\"\","
         "\"numa_node\":-1,\"iommu_group\":-1,"
         "\"link\":{\"up\":false,\"speed_mbps\":null},\"mtu\":0,"
-        "\"bond\":\"\",\"total_vfs\":0,\"num_vfs\":0,"
-        "\"eswitch_mode\":null,\"management\":false,"
+        "\"bond\":\"\",\"bond_mode\":\"\",\"bond_speed_mbps\":null,"
+        "\"bond_active\":false,\"used_by\":\"\","
+        "\"total_vfs\":0,\"num_vfs\":0,\"vf_device_id\":null,"
+        "\"vf_total_msix\":null,\"vf_drivers_autoprobe\":null,"
+        "\"eswitch_mode\":null,\"bridge_mode\":null,\"management\":false,"
         "\"management_reason\":\"\",\"observed_at\":null,"
         "\"vfs\":[{\"name\":\"netdevsim0-vf0\",\"index\":0,"
         "\"address\":null,\"state\":\"free\",\"driver\":\"\","
-        "\"netdev\":\"\",\"iommu_group\":-1,\"port_id\":null,"
+        "\"netdev\":\"\",\"iommu_group\":-1,\"msix_vectors\":null,"
+        "\"port_id\":null,"
         "\"reason\":\"\",\"policy\":{},\"observed_at\":null}]}");
 }
 END_TEST

@@ -178,28 +178,27 @@ END_TEST
 
 START_TEST(capabilities_tell_every_field)
 {
-    struct capabilities capabilities = {0}, back;
-    for (int i = 0; i < POLICY_FIELD_MAX; i++)
-        capabilities.field[i].note = "";
+    struct capabilities capabilities = capabilities_unknown(), back;
     capabilities.field[POLICY_VLAN] = (struct capability){
-        CAPABILITY_SUPPORTED, CAPABILITY_SOURCE_PROBED, 4094, ""};
+        CAPABILITY_SUPPORTED, CAPABILITY_SOURCE_PROBED, 0, 4094, ""};
     capabilities.field[POLICY_TRUST] = (struct capability){
-        CAPABILITY_CONDITIONAL, CAPABILITY_SOURCE_PLUGIN, 0, "only at night"};
+        CAPABILITY_CONDITIONAL, CAPABILITY_SOURCE_PLUGIN,
+        CAPABILITY_NEED_BIT(CAPABILITY_NEED_LINK_SPEED), 0, "only at night"};
+    capabilities.trait[CAPABILITY_TRAIT_FLR] = (struct capability){
+        CAPABILITY_UNSUPPORTED, CAPABILITY_SOURCE_PROBED, 0, 0, "no reset"};
     auto_json json_t *value = over_the_wire(wire_capabilities(&capabilities));
-    ck_assert_uint_eq(json_object_size(value), POLICY_FIELD_MAX);
+    ck_assert_uint_eq(json_object_size(value),
+                      POLICY_FIELD_MAX + CAPABILITY_TRAIT_MAX);
     assert_json(json_incref(json_object_get(value, "vlan")),
-                "{\"support\":\"supported\",\"source\":\"probed\",\"max\":4094,"
+                "{\"support\":\"supported\",\"source\":\"probed\",\"needs\":[],"
+                "\"max\":4094,"
                 "\"note\":\"\"}");
     assert_json(json_incref(json_object_get(value, "mac")),
-                "{\"support\":\"unknown\",\"source\":\"none\",\"max\":null,"
+                "{\"support\":\"unknown\",\"source\":\"none\",\"needs\":[],"
+                "\"max\":null,"
                 "\"note\":\"\"}");
     ck_assert_int_eq(wire_capabilities_read(value, &back, &err), 0);
-    for (int i = 0; i < POLICY_FIELD_MAX; i++) {
-        const struct capability *a = &capabilities.field[i];
-        const struct capability *b = &back.field[i];
-        ck_assert(a->support == b->support && a->source == b->source &&
-                  a->max == b->max && strcmp(a->note, b->note) == 0);
-    }
+    ck_assert(capabilities_equal(&capabilities, &back));
 }
 END_TEST
 
@@ -220,6 +219,10 @@ START_TEST(a_wrong_capability_is_named)
     auto_json json_t *value = parsed("{\"vlan\":{\"support\":\"maybe\"}}");
     ck_assert_int_eq(wire_capabilities_read(value, &back, &err), -1);
     ck_assert_str_eq(err.field, "vlan.support");
+    auto_json json_t *needs =
+        parsed("{\"flr\":{\"support\":\"conditional\",\"needs\":[\"luck\"]}}");
+    ck_assert_int_eq(wire_capabilities_read(needs, &back, &err), -1);
+    ck_assert_str_eq(err.field, "flr.needs[0]");
 }
 END_TEST
 

@@ -6,7 +6,7 @@ static struct error err;
 
 static struct vm *full(void)
 {
-    struct vm *vm = vm_new(2);
+    struct vm *vm = vm_new(3);
     vm->id = sample_uuid(1);
     str_copy(vm->name, "web-1");
     vm->vcpus = 2;
@@ -40,12 +40,22 @@ static struct vm *full(void)
     port->revision = (struct revision){3, 17};
     vm->ports[1].id = sample_uuid(3);
     str_copy(vm->ports[1].name, "eth1");
+    struct port *device = &vm->ports[2];
+    device->id = sample_uuid(4);
+    str_copy(device->name, "disk0");
+    device->device = true;
+    device->device_kind = DEVICE_STORAGE;
+    device->require_vendor_id = 0x1b36;
+    device->has_claim = true;
+    device->claim = sample_claim();
+    device->claim.vf_index = CLAIM_WHOLE_PF;
     return vm;
 }
 
 static bool same_port(const struct port *a, const struct port *b)
 {
     return uuid_equal(&a->id, &b->id) && strcmp(a->name, b->name) == 0 &&
+           a->device == b->device && a->device_kind == b->device_kind &&
            mac_compare(&a->mac, &b->mac) == 0 &&
            strcmp(a->physical_network, b->physical_network) == 0 &&
            a->vnic_type == b->vnic_type && a->fallback == b->fallback &&
@@ -125,7 +135,15 @@ START_TEST(clients_get_the_shape_of_the_contract)
                 "\"name\":\"web-1\",\"host\":\"h17\",\"state\":\"deleting\","
                 "\"generation\":3,\"lifecycle\":\"managed\",\"vcpus\":2,"
                 "\"memory_mib\":4096,\"placement\":{\"strategy\":\"pack\"},"
-                "\"created_at\":\"2026-09-21T14:13:20.123Z\"}");
+                "\"created_at\":\"2026-09-21T14:13:20.123Z\","
+                "\"devices\":[{"
+                "\"id\":\"01890a5d-ac96-774b-bcce-b302099a8004\","
+                "\"name\":\"disk0\",\"kind\":\"storage\","
+                "\"require\":{\"vendor_id\":\"1b36\",\"device_id\":null},"
+                "\"claim\":{\"pf\":\"0000:3b:00.0\",\"vf_index\":null,"
+                "\"vf\":\"0000:3b:0a.1\",\"vendor_id\":\"8086\","
+                "\"device_id\":\"1520\",\"numa_node\":1,"
+                "\"min_tx_rate_mbps\":100},\"revision\":\"0.0\"}]}");
     json_t *port = json_array_get(ports, 0);
     json_object_del(port, "policy");
     assert_json(

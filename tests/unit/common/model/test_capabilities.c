@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a PF and the virtio path let through. */
-#include "common/model/policy.h"
+#include "common/model/capabilities.h"
 #include "tests/unit/check_main.h"
 
 #include <string.h>
+
+static const struct link_facts up = {.up = true, .speed_mbps = 1000};
 
 /* A policy that asks for something of every field. */
 static struct policy demanding(void)
@@ -37,7 +39,7 @@ static void each_refused(const struct capabilities *c, const char *text)
         policy_copy_field(&asked, &from, (enum policy_field)i);
         enum policy_field field = POLICY_FIELD_MAX;
         const char *why = NULL;
-        ck_assert(!capabilities_allow(c, &asked, &field, &why));
+        ck_assert(!capabilities_allow(c, &up, &asked, &field, &why));
         ck_assert_int_eq(field, i);
         ck_assert_ptr_nonnull(strstr(why, text));
     }
@@ -49,9 +51,9 @@ START_TEST(supported_and_conditional_fields_are_allowed)
     struct capabilities c = all(CAPABILITY_SUPPORTED);
     enum policy_field field = POLICY_FIELD_MAX;
     const char *why = NULL;
-    ck_assert(capabilities_allow(&c, &p, &field, &why));
+    ck_assert(capabilities_allow(&c, &up, &p, &field, &why));
     c = all(CAPABILITY_CONDITIONAL);
-    ck_assert(capabilities_allow(&c, &p, &field, &why));
+    ck_assert(capabilities_allow(&c, &up, &p, &field, &why));
     ck_assert_int_eq(field, POLICY_FIELD_MAX);
     ck_assert_ptr_null(why);
 }
@@ -80,10 +82,10 @@ START_TEST(clean_values_need_no_capability)
     struct capabilities c = all(CAPABILITY_UNKNOWN);
     enum policy_field field;
     const char *why;
-    ck_assert(capabilities_allow(&c, &p, &field, &why));
+    ck_assert(capabilities_allow(&c, &up, &p, &field, &why));
     c = all(CAPABILITY_UNSUPPORTED);
     p.set &= ~POLICY_BIT(POLICY_SPOOFCHK);
-    ck_assert(capabilities_allow(&c, &p, &field, &why));
+    ck_assert(capabilities_allow(&c, &up, &p, &field, &why));
 }
 END_TEST
 
@@ -93,7 +95,7 @@ START_TEST(spoofchk_on_is_refused_where_it_is_known_to_be_missing)
     struct capabilities c = all(CAPABILITY_UNSUPPORTED);
     enum policy_field field = POLICY_FIELD_MAX;
     const char *why = NULL;
-    ck_assert(!capabilities_allow(&c, &p, &field, &why));
+    ck_assert(!capabilities_allow(&c, &up, &p, &field, &why));
     ck_assert_int_eq(field, POLICY_SPOOFCHK);
 }
 END_TEST
@@ -106,13 +108,13 @@ START_TEST(a_maximum_is_honoured_and_0_is_none)
     enum policy_field field = POLICY_FIELD_MAX;
     const char *why = NULL;
     c.field[POLICY_MAX_TX_RATE_MBPS].max = 1000;
-    ck_assert(capabilities_allow(&c, &p, &field, &why));
+    ck_assert(capabilities_allow(&c, &up, &p, &field, &why));
     c.field[POLICY_MAX_TX_RATE_MBPS].max = 999;
-    ck_assert(!capabilities_allow(&c, &p, &field, &why));
+    ck_assert(!capabilities_allow(&c, &up, &p, &field, &why));
     ck_assert_int_eq(field, POLICY_MAX_TX_RATE_MBPS);
     ck_assert_ptr_nonnull(strstr(why, "maximum"));
     c.field[POLICY_MAX_TX_RATE_MBPS].max = 0;
-    ck_assert(capabilities_allow(&c, &p, &field, &why));
+    ck_assert(capabilities_allow(&c, &up, &p, &field, &why));
 }
 END_TEST
 
@@ -123,7 +125,7 @@ START_TEST(fields_that_are_not_asked_for_do_not_count)
     struct capabilities c = all(CAPABILITY_UNSUPPORTED);
     enum policy_field field;
     const char *why;
-    ck_assert(capabilities_allow(&c, &p, &field, &why));
+    ck_assert(capabilities_allow(&c, &up, &p, &field, &why));
 }
 END_TEST
 

@@ -228,7 +228,7 @@ static inline struct observed *agent_observed(struct fleet *fleet,
         snapshot_desired(snapshot, agent->name, (struct revision){0});
     ck_assert_ptr_nonnull(desired);
     snapshot_put(snapshot);
-    struct observed *observed = observed_new(desired->port_count, 0);
+    struct observed *observed = observed_new(desired->port_count, 0, 0);
     observed->cluster_id = desired->cluster_id;
     observed->accepted = desired->revision;
     for (size_t i = 0; i < desired->port_count; i++) {

@@ -120,6 +120,8 @@ static inline bool oracle_pf(const struct oracle *oracle,
         host_pf_setting(oracle->view->host, &pf->key);
     enum policy_field field = POLICY_FIELD_MAX;
     const char *why = NULL;
+    struct link_facts link = {.up = pf->link_up,
+                              .speed_mbps = pf_link_speed_mbps(pf, setting)};
     struct policy policy = port->policy;
     policy.set |= POLICY_BIT(POLICY_MAC);
     mac_parse("52:54:00:ff:ff:ff", &policy.mac);
@@ -133,7 +135,7 @@ static inline bool oracle_pf(const struct oracle *oracle,
         return false;
     for (int i = 0; i < POLICY_FIELD_MAX; i++)
         if ((port->require_capabilities & POLICY_BIT(i)) &&
-            pf->capabilities.field[i].support != CAPABILITY_SUPPORTED)
+            !capability_given(&pf->capabilities.field[i], &link))
             return false;
     if (port->fallback == FALLBACK_VIRTIO && !*port->physical_network &&
         *setting->physical_network &&
@@ -141,7 +143,8 @@ static inline bool oracle_pf(const struct oracle *oracle,
         return false;
     if (policy.min_tx_rate_mbps && pf->link_speed_mbps <= 0)
         return false;
-    return capabilities_allow(&pf->capabilities, &policy, &field, &why) &&
+    return capabilities_allow(&pf->capabilities, &link, &policy, &field,
+                              &why) &&
            !oracle_mac_used(oracle, port, setting->physical_network);
 }
 
