@@ -42,18 +42,22 @@ void devlink_close(struct devlink *devlink)
     free(devlink);
 }
 
-static void on_mode(void *context, const struct nlmsghdr *answer)
+void devlink_parse_mode(const struct nlmsghdr *message, enum eswitch_mode *out)
 {
-    struct nlmsghdr *header = (struct nlmsghdr *)(uintptr_t)answer;
+    struct nlmsghdr *header = (struct nlmsghdr *)(uintptr_t)message;
     struct nlattr *mode =
         nlmsg_find_attr(header, GENL_HDRLEN, DEVLINK_ATTR_ESWITCH_MODE);
     if (!mode || nla_len(mode) < 2)
         return;
-    enum eswitch_mode *out = context;
     if (nla_get_u16(mode) == DEVLINK_ESWITCH_MODE_LEGACY)
         *out = ESWITCH_LEGACY;
     else if (nla_get_u16(mode) == DEVLINK_ESWITCH_MODE_SWITCHDEV)
         *out = ESWITCH_SWITCHDEV;
+}
+
+static void on_mode(void *context, const struct nlmsghdr *answer)
+{
+    devlink_parse_mode(answer, context);
 }
 
 int devlink_eswitch_mode(struct devlink *devlink, const struct pf_key *pf,

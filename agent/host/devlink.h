@@ -14,6 +14,10 @@ void devlink_close(struct devlink *devlink);
 int devlink_eswitch_mode(struct devlink *devlink, const struct pf_key *pf,
                          enum eswitch_mode *out, struct error *err);
 
+/* Take the mode of one answer; stays as it is if there is none. Apart for
+ * tests. */
+void devlink_parse_mode(const struct nlmsghdr *message, enum eswitch_mode *out);
+
 /* ETHTOOL_GDRVINFO's fw_version; "" if the driver tells none. */
 int ethtool_firmware(const char *netdev, char *out, size_t size,
                      struct error *err);

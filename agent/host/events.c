@@ -239,10 +239,10 @@ static void take_address(struct events *events, struct nlmsghdr *header,
         take_device(events, &device, false, out);
 }
 
-static void take_route_messages(struct events *events, size_t length,
-                                struct host_changes *out)
+void events_take_notices(struct events *events, const void *bytes,
+                         size_t length, struct host_changes *out)
 {
-    struct nlmsghdr *header = (struct nlmsghdr *)(void *)events->buffer;
+    struct nlmsghdr *header = (struct nlmsghdr *)(uintptr_t)bytes;
     int left = (int)length;
     for (; nlmsg_ok(header, left); header = nlmsg_next(header, &left)) {
         switch (header->nlmsg_type) {
@@ -295,7 +295,7 @@ static int drain_socket(struct events *events, int fd, bool uevents,
             events_take_uevent(events, (const char *)events->buffer,
                                (size_t)length, out);
         else
-            take_route_messages(events, (size_t)length, out);
+            events_take_notices(events, events->buffer, (size_t)length, out);
     }
     return 0;
 }

@@ -27,3 +27,7 @@ void events_remember(struct events *events, const struct pf *pf);
  * Apart for tests. */
 void events_take_uevent(struct events *events, const char *text, size_t length,
                         struct host_changes *out);
+/* One datagram of rtnetlink's notices, aligned as malloc() does. Apart for
+ * tests. */
+void events_take_notices(struct events *events, const void *bytes,
+                         size_t length, struct host_changes *out);

@@ -65,7 +65,7 @@ static void read_memory(const struct sysfs *sysfs, struct inventory *out,
         number += strspn(number, " ");
         number[strcspn(number, " \n")] = '\0';
     }
-    if (!number || !str_to_u64(number, 10, UINT64_MAX, &kib))
+    if (!number || !str_to_u64(number, 10, HOST_MEMORY_MIB_MAX * 1024, &kib))
         notes_say(notes, path, "it does not tell MemTotal");
     out->memory_mib = kib / 1024;
 }

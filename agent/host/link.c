@@ -189,6 +189,17 @@ int link_read_vfs(struct nl_port *port, const char *netdev,
     return 0;
 }
 
+void link_parse_kind(const struct nlmsghdr *message, char *kind, size_t size)
+{
+    struct nlmsghdr *header = (struct nlmsghdr *)(uintptr_t)message;
+    struct nlattr *info =
+        nlmsg_find_attr(header, sizeof(struct ifinfomsg), IFLA_LINKINFO);
+    struct nlattr *name =
+        info ? nla_find(nla_data(info), nla_len(info), IFLA_INFO_KIND) : NULL;
+    if (name)
+        nla_strlcpy(kind, name, size);
+}
+
 struct kind {
     char *text;
     size_t size;
@@ -197,13 +208,7 @@ struct kind {
 static void on_kind(void *context, const struct nlmsghdr *answer)
 {
     struct kind *kind = context;
-    struct nlmsghdr *header = (struct nlmsghdr *)(uintptr_t)answer;
-    struct nlattr *info =
-        nlmsg_find_attr(header, sizeof(struct ifinfomsg), IFLA_LINKINFO);
-    struct nlattr *name =
-        info ? nla_find(nla_data(info), nla_len(info), IFLA_INFO_KIND) : NULL;
-    if (name)
-        nla_strlcpy(kind->text, name, kind->size);
+    link_parse_kind(answer, kind->text, kind->size);
 }
 
 int link_read_kind(struct nl_port *port, const char *netdev, char *kind,

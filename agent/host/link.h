@@ -27,6 +27,10 @@ int link_read_vfs(struct nl_port *port, const char *netdev,
 /* Take the VF list of one RTM_NEWLINK message. Apart for tests. */
 void link_parse_vfs(const struct nlmsghdr *message, struct link_vfs *out);
 
+/* Take the kind of one RTM_NEWLINK message; stays as it is if there is none.
+ * Apart for tests. */
+void link_parse_kind(const struct nlmsghdr *message, char *kind, size_t size);
+
 /* IFLA_INFO_KIND of a device ("bridge", "openvswitch"), "" for plain ones. */
 int link_read_kind(struct nl_port *port, const char *netdev, char *kind,
                    size_t size, struct error *err);

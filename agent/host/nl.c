@@ -99,10 +99,13 @@ static const char *kernel_reason(const struct nlmsghdr *header,
     /* After the error come the request's header and, unless capped, its
      * payload. */
     size_t skip = sizeof *refusal;
-    if (!(header->nlmsg_flags & NLM_F_CAPPED))
-        skip += refusal->msg.nlmsg_len - sizeof refusal->msg;
-    skip = NLMSG_ALIGN(skip);
     size_t payload = header->nlmsg_len - NLMSG_HDRLEN;
+    if (!(header->nlmsg_flags & NLM_F_CAPPED)) {
+        if (refusal->msg.nlmsg_len < sizeof refusal->msg)
+            return "";
+        skip += refusal->msg.nlmsg_len - sizeof refusal->msg;
+    }
+    skip = NLMSG_ALIGN(skip);
     if (skip > payload)
         return "";
     const struct nlattr *attr = (const void *)(payload_of(header) + skip);
@@ -113,6 +116,12 @@ static const char *kernel_reason(const struct nlmsghdr *header,
     return text[nla_len(attr) - 1] == '\0' ? text : "";
 }
 
+/* The kernel's errors are -1 to -4095 (MAX_ERRNO). */
+static int errno_of(int told)
+{
+    return told < 0 && told >= -4095 ? -told : EBADMSG;
+}
+
 static int refusal(const struct nlmsghdr *header, const char *what,
                    struct error *err)
 {
@@ -121,8 +130,8 @@ static int refusal(const struct nlmsghdr *header, const char *what,
     const struct nlmsgerr *body = (const void *)payload_of(header);
     if (body->error == 0)
         return 0;
+    int number = errno_of(body->error);
     const char *reason = kernel_reason(header, body);
-    int number = -body->error;
     if (*reason)
         return error_set_sys(err, number, "%s: the kernel says '%s'", what,
                              reason);
@@ -136,7 +145,7 @@ static int end_of_dump(const struct nlmsghdr *header, const char *what,
     int result = 0;
     if (header->nlmsg_len >= NLMSG_LENGTH(sizeof result))
         memcpy(&result, payload_of(header), sizeof result);
-    return result < 0 ? error_set_sys(err, -result, "%s", what) : 0;
+    return result < 0 ? error_set_sys(err, errno_of(result), "%s", what) : 0;
 }
 
 /* 1 = go on, 0 = done, -1 = refused. */
@@ -157,6 +166,24 @@ static int take_message(const struct nlmsghdr *header, nl_answer_fn *answer,
     }
 }
 
+int nl_take(const void *bytes, size_t length, uint32_t sequence,
+            nl_answer_fn *answer, void *context, const char *what,
+            struct error *err)
+{
+    const struct nlmsghdr *header = bytes;
+    int left = (int)length;
+    for (; nlmsg_ok(header, left);
+         header = nlmsg_next((struct nlmsghdr *)(uintptr_t)header, &left)) {
+        /* An answer to a request that timed out earlier. */
+        if (header->nlmsg_seq != sequence)
+            continue;
+        int result = take_message(header, answer, context, what, err);
+        if (result <= 0)
+            return result;
+    }
+    return 1;
+}
+
 int nl_talk(struct nl_port *port, struct nl_msg *msg, nl_answer_fn *answer,
             void *context, const char *what, struct error *err)
 {
@@ -173,16 +200,9 @@ int nl_talk(struct nl_port *port, struct nl_msg *msg, nl_answer_fn *answer,
         if (length < 0)
             return error_set_sys(err, errno == EAGAIN ? ETIMEDOUT : errno, "%s",
                                  what);
-        const struct nlmsghdr *header = (const void *)port->buffer;
-        int left = (int)length;
-        for (; nlmsg_ok(header, left);
-             header = nlmsg_next((struct nlmsghdr *)(uintptr_t)header, &left)) {
-            /* An answer to a request that timed out earlier. */
-            if (header->nlmsg_seq != request->nlmsg_seq)
-                continue;
-            int result = take_message(header, answer, context, what, err);
-            if (result <= 0)
-                return result;
-        }
+        int result = nl_take(port->buffer, (size_t)length, request->nlmsg_seq,
+                             answer, context, what, err);
+        if (result <= 0)
+            return result;
     }
 }

@@ -8,6 +8,7 @@
 
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
+#include <stdint.h>
 
 struct nl_port; /* a socket; one request at a time */
 
@@ -26,6 +27,13 @@ typedef void nl_answer_fn(void *context, const struct nlmsghdr *answer);
  * tells one (extended acknowledgement). 'what' says what was tried. */
 int nl_talk(struct nl_port *port, struct nl_msg *msg, nl_answer_fn *answer,
             void *context, const char *what, struct error *err);
+
+/* Take one datagram of answers to the request 'sequence', aligned as malloc()
+ * does. 1 = more datagrams follow, 0 = that was the end, -1 = refused. Apart for
+ * tests. */
+int nl_take(const void *bytes, size_t length, uint32_t sequence,
+            nl_answer_fn *answer, void *context, const char *what,
+            struct error *err);
 
 static inline void nl_msg_free_p(struct nl_msg **msg)
 {

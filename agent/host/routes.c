@@ -45,12 +45,13 @@ static void tell_hops(struct routes *routes, struct nlattr *multipath,
     }
 }
 
-static void on_route(void *context, const struct nlmsghdr *answer)
+void routes_parse(const struct nlmsghdr *message, routes_each_fn *each,
+                  void *context)
 {
-    struct routes *routes = context;
-    struct nlmsghdr *header = (struct nlmsghdr *)(uintptr_t)answer;
+    struct routes routes = {each, context};
+    struct nlmsghdr *header = (struct nlmsghdr *)(uintptr_t)message;
     struct nlattr *tb[RTA_MAX + 1];
-    if (answer->nlmsg_type != RTM_NEWROUTE ||
+    if (message->nlmsg_type != RTM_NEWROUTE ||
         nlmsg_parse(header, sizeof(struct rtmsg), tb, RTA_MAX, NULL) < 0)
         return;
     const struct rtmsg *route = nlmsg_data(header);
@@ -58,10 +59,16 @@ static void on_route(void *context, const struct nlmsghdr *answer)
         return;
     bool is_default = route->rtm_dst_len == 0;
     if (tb[RTA_MULTIPATH])
-        tell_hops(routes, tb[RTA_MULTIPATH], is_default);
+        tell_hops(&routes, tb[RTA_MULTIPATH], is_default);
     else if (tb[RTA_OIF] && nla_len(tb[RTA_OIF]) >= 4 &&
              (is_default || tb[RTA_GATEWAY] || tb[RTA_VIA]))
-        tell(routes, (int)nla_get_u32(tb[RTA_OIF]), is_default);
+        tell(&routes, (int)nla_get_u32(tb[RTA_OIF]), is_default);
+}
+
+static void on_route(void *context, const struct nlmsghdr *answer)
+{
+    const struct routes *routes = context;
+    routes_parse(answer, routes->each, routes->context);
 }
 
 static int from_kernel(struct nl_port *port, struct routes *routes,

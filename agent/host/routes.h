@@ -21,3 +21,7 @@ typedef void routes_each_fn(void *context, const char *netdev, bool is_default);
  * the files. */
 int routes_each(const struct sysfs *sysfs, struct nl_port *port,
                 routes_each_fn *each, void *context, struct notes *notes);
+
+/* Take the ways out of one RTM_NEWROUTE message. Apart for tests. */
+void routes_parse(const struct nlmsghdr *message, routes_each_fn *each,
+                  void *context);

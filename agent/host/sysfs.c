@@ -141,16 +141,44 @@ int sysfs_read(const struct sysfs *sysfs, const char *path, char *out,
     return 0;
 }
 
+/* A descriptor to its end in new memory that grows with the text; NULL: errno,
+ * EFBIG beyond the limit. */
+static char *read_growing(int fd, size_t limit)
+{
+    auto_free char *text = NULL;
+    size_t size = 0, have = 0;
+    for (;;) {
+        if (have == size) {
+            if (size > limit) {
+                errno = EFBIG;
+                return NULL;
+            }
+            size = size ? 2 * size : SYSFS_TEXT_MAX;
+            if (size > limit)
+                size = limit + 1;
+            text = mem_realloc(text, size, 1);
+        }
+        ssize_t got = read(fd, text + have, size - have);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return NULL;
+        if (got == 0) {
+            text[have] = '\0';
+            return take_ptr(text);
+        }
+        have += (size_t)got;
+    }
+}
+
 char *sysfs_read_all(const struct sysfs *sysfs, const char *path, size_t limit,
                      struct error *err)
 {
     auto_close int fd = open_regular(sysfs, path);
-    auto_free char *text = mem_calloc(limit + 1, 1);
-    if (fd < 0 || read_whole(fd, text, limit + 1) < 0) {
+    char *text = fd < 0 ? NULL : read_growing(fd, limit);
+    if (!text)
         error_fill_sys(err, errno, "read '/%s'", path);
-        return NULL;
-    }
-    return take_ptr(text);
+    return text;
 }
 
 int sysfs_read_number(const struct sysfs *sysfs, const char *path, int64_t min,

@@ -6,7 +6,6 @@
 
 /* Bounds that no machine reaches; a number above is a fault, not a host. */
 #define VCPUS_MAX (1u << 20)
-#define MEMORY_MIB_MAX (UINT64_C(1) << 40)
 
 json_t *wire_network(const struct network *network)
 {
@@ -177,11 +176,11 @@ struct inventory *wire_read_inventory(const json_t *value, const char *path,
     wire_take_interned(&reader, "libvirt_version", &facts.libvirt_version);
     wire_take_interned(&reader, "qemu_version", &facts.qemu_version);
     wire_take_uint(&reader, "vcpus", false, VCPUS_MAX, facts.vcpus);
-    wire_take_uint(&reader, "memory_mib", false, MEMORY_MIB_MAX,
+    wire_take_uint(&reader, "memory_mib", false, HOST_MEMORY_MIB_MAX,
                    facts.memory_mib);
     wire_take_uint(&reader, "external_vcpus", false, VCPUS_MAX,
                    facts.external_vcpus);
-    wire_take_uint(&reader, "external_memory_mib", false, MEMORY_MIB_MAX,
+    wire_take_uint(&reader, "external_memory_mib", false, HOST_MEMORY_MIB_MAX,
                    facts.external_memory_mib);
     json_take_array(&reader, "networks", false, HOST_NETWORKS_MAX, &networks);
     json_take_array(&reader, "unreadable", false, HOST_UNREADABLE_MAX,

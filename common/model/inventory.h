@@ -194,6 +194,8 @@ struct unreadable {
 #define PF_VFS_MAX 1024
 #define HOST_NETWORKS_MAX 64
 #define HOST_UNREADABLE_MAX 64
+/* 1 EiB: more than any processor can address (52 bits, x86-64). */
+#define HOST_MEMORY_MIB_MAX (UINT64_C(1) << 40)
 
 struct inventory {
     struct ref ref;

@@ -166,6 +166,35 @@ START_TEST(huge_and_binary_files_are_named_unreadable)
 }
 END_TEST
 
+START_TEST(a_file_is_read_up_to_its_limit_and_not_beyond)
+{
+    /* 64 KiB of meminfo, with the new line at its end. */
+    static const char total[] = "MemTotal: 2097152 kB ";
+    for (size_t beyond = 0; beyond < 2; beyond++) {
+        auto_free char *text = mem_calloc((64u << 10) + 2, 1);
+        memset(text, 'x', (64u << 10) - 1 + beyond);
+        memcpy(text, total, sizeof total - 1);
+        tree_text(&tree, "proc/meminfo", text);
+        auto_inventory struct inventory *all = read_tree();
+        ck_assert_uint_eq(all->memory_mib, beyond ? 0 : 2048);
+        ck_assert(names_unreadable(all, "meminfo") == (beyond != 0));
+    }
+}
+END_TEST
+
+/* The scheduler would refuse the whole report of such a host. */
+START_TEST(more_memory_than_there_can_be_is_not_told)
+{
+    tree_text(&tree, "proc/meminfo", "MemTotal: 18446744073709551615 kB");
+    auto_inventory struct inventory *all = read_tree();
+    ck_assert_uint_eq(all->memory_mib, 0);
+    ck_assert(names_unreadable(all, "meminfo"));
+    tree_text(&tree, "proc/meminfo", "MemTotal: 1125899906842624 kB");
+    auto_inventory struct inventory *most = read_tree();
+    ck_assert_uint_eq(most->memory_mib, HOST_MEMORY_MIB_MAX);
+}
+END_TEST
+
 START_TEST(numbers_out_of_range_are_not_taken)
 {
     tree_text(&tree, "sys/bus/netdevsim/devices/netdevsim1/sriov_numvfs",
@@ -320,6 +349,8 @@ int main(void)
                    devices_with_names_that_are_paths_in_disguise_are_ignored);
     tcase_add_test(c, a_netdev_name_with_odd_bytes_is_named_and_not_used);
     tcase_add_test(c, huge_and_binary_files_are_named_unreadable);
+    tcase_add_test(c, a_file_is_read_up_to_its_limit_and_not_beyond);
+    tcase_add_test(c, more_memory_than_there_can_be_is_not_told);
     tcase_add_test(c, numbers_out_of_range_are_not_taken);
     tcase_add_test(c, a_fifo_or_folder_in_place_of_a_file_does_not_stop_us);
     tcase_add_test(c, more_unreadable_places_than_fit_are_counted);
