@@ -122,23 +122,56 @@ int core_host_patch(struct core *core, const struct core_call *call,
 int core_host_delete(struct core *core, const struct core_call *call,
                      const char *host, struct tx *tx, struct error *err);
 
+/* What PATCH …/pfs/{pf} changes; members not 'has_' stay. What the agent carries
+ * out (allowed, num_vfs, autoprobe, bridge_mode) takes the next revision of the
+ * host's document when it changes, and also when it is said again after the agent
+ * rejected it or failed: that is how an operator has it tried once more. */
 struct pf_patch {
     bool has_generation, has_allowed, has_physical_network, has_link_speed;
+    bool has_num_vfs, has_autoprobe, has_bridge_mode, has_tx_ratio, has_words;
     uint64_t generation; /* of the host */
     bool allowed;
     char physical_network[NAME_SIZE]; /* "" = none */
     uint32_t link_speed_mbps; /* 0 to LINK_SPEED_MAX_MBPS: struct pf_setting */
+    bool num_vfs_observed;    /* with has_num_vfs: null, the count is only
+                                 observed from now on; 'num_vfs' is not read */
+    uint16_t num_vfs;
+    uint8_t autoprobe;         /* enum autoprobe; NONE = leave it as it is */
+    uint8_t bridge_mode;       /* enum bridge_mode; NONE = leave it as it is */
+    uint32_t tx_ratio_percent; /* 1 to TX_RATIO_MAX_PERCENT */
+    /* The whole new set of the operator's words: support, needs, max and note
+     * are taken where support is not UNKNOWN; the source becomes OPERATOR. */
+    struct capabilities words;
 };
-/* Errors: NOT_FOUND (host, or a PF the host never reported), CONFLICT (the
- * management PF can't be allowed), IN_USE (claims while the physical network
- * changes), CONCURRENT_UPDATE. */
+/* Errors, with the field:
+ * NOT_FOUND: the host, or a PF that the host never reported.
+ * CONCURRENT_UPDATE: another generation.
+ * INVALID: physical_network is no name; link_speed_mbps, tx_ratio_percent out of
+ *   range; num_vfs above what the PF's firmware allows (the limit is told).
+ * CONFLICT: allowed, num_vfs, vf_drivers_autoprobe or bridge_mode of the
+ *   management PF; num_vfs or vf_drivers_autoprobe of a PF without SR-IOV;
+ *   num_vfs while the PF is not in the last report (nobody knows its limit);
+ *   bridge_mode of a PF that is no network device; capabilities: a word that a
+ *   probe disproved (its note is told).
+ * IN_USE: physical_network changes under claims; num_vfs would change while VFs
+ *   of the PF, or the PF itself, are claimed, held by the agent for a port, or
+ *   used by something else on the host; tx_ratio_percent lowered below what is
+ *   promised (the figures are told). */
 int core_pf_patch(struct core *core, const struct core_call *call,
                   const char *host, const struct pf_key *pf,
                   const struct pf_patch *patch, struct tx *tx,
                   struct error *err);
 
+/* A port, or with 'device' an entry of vm.devices[]: a VF of something that is
+ * no network device. Of a device only name, device_kind and require_vendor_id,
+ * require_device_id are given; the rest must be zero.
+ * A vnic_type direct-physical asks for a whole PF. It has no VF policy, so only a
+ * MAC may be given, which is then what the guest is to use; without one the port
+ * gets the PF's own. No fallback, no guest_failover, no required capability. */
 struct port_request {
-    char name[NAME_SIZE]; /* "" = "ethN" */
+    char name[NAME_SIZE]; /* "" = "ethN"; a device "devN" */
+    bool device;
+    uint8_t device_kind; /* enum device_kind; of a device: not NETWORK */
     bool has_mac;
     struct mac mac;
     /* "" = any: the VM's port then names the one it landed on */
@@ -181,8 +214,10 @@ struct placement_reasons {
  * idempotency key with the same hash gives the VM made then and *repeated =
  * true, no records. Errors: INVALID (field), DUPLICATE_NAME, MAC_IN_USE,
  * IDEMPOTENCY_CONFLICT, CONFLICT (id exists), NOT_FOUND (named host),
- * UNSUPPORTED (a vnic_type other than direct and normal), NO_VALID_HOST (then
- * 'reasons', unless NULL, is filled). For a dry run the caller undoes. */
+ * UNSUPPORTED (a vnic_type other than direct, direct-physical and normal),
+ * NO_VALID_HOST (then 'reasons', unless NULL, is filled). A field of a device is
+ * named "devices[N].…", N counting the devices only. For a dry run the caller
+ * undoes. */
 int core_vm_create(struct core *core, const struct core_call *call,
                    const struct vm_request *request, struct tx *tx,
                    struct vm **vm, bool *repeated,
@@ -222,6 +257,15 @@ int core_token_delete(struct core *core, const struct core_call *call,
 
 /* ---- snapshots: what readers see ----------------------------------------- */
 
+/* The bandwidth that a PF's claims hold, against what its link can bear now. */
+struct pf_promise {
+    struct pf_key pf;
+    uint64_t promised_mbps;   /* Σ min_tx_rate_mbps of its claims */
+    uint64_t promisable_mbps; /* link speed x ratio; 0 = nobody tells a speed */
+    size_t ports;             /* claims that hold some of it */
+    bool over; /* promised > promisable > 0: the link came up slower */
+};
+
 /* What the last reports of a host said, merged. Immutable. */
 struct host_report {
     struct ref ref;
@@ -233,7 +277,13 @@ struct host_report {
     struct revision accepted;
     struct inventory *inventory;
     size_t port_count;
-    struct observed_port *ports;
+    struct observed_port *ports; /* ordered by id */
+    size_t pf_count;         /* how far the agent is with PF settings; none */
+    struct observed_pf *pfs; /* of an agent that follows another cluster */
+    /* PFs of which BandwidthOverPromised was said and not yet
+     * BandwidthRestored, as it was said */
+    size_t over_count;
+    struct pf_promise *over;
     int64_t received_at; /* of the last report with content */
 };
 
@@ -251,11 +301,12 @@ struct host_presence {
     int64_t at;
 };
 
-/* One VF that is claimed on a host. */
+/* One VF, or whole PF (vf_index CLAIM_WHOLE_PF), that is claimed on a host. */
 struct claim_entry {
     struct pf_key pf;
     uint16_t vf_index;
     uint16_t port_index; /* in vm->ports */
+    uint32_t min_tx_rate_mbps;
     struct uuid vm;
 };
 
@@ -307,7 +358,8 @@ const struct token *snapshot_token_after(const struct snapshot *snapshot,
  * or ROLE_AGENT with the host's name; ROLE_NONE for an unknown one. */
 enum role snapshot_identify(const struct snapshot *snapshot,
                             const uint8_t hash[32], const char **name);
-/* The owner of a VF: the VM (borrowed) and *port, or NULL. */
+/* The owner of a VF, or with CLAIM_WHOLE_PF of the PF itself: the VM (borrowed)
+ * and *port, or NULL. */
 const struct vm *snapshot_vf_owner(const struct snapshot *snapshot,
                                    const struct host_view *host,
                                    const struct pf_key *pf, uint16_t vf_index,
@@ -315,6 +367,18 @@ const struct vm *snapshot_vf_owner(const struct snapshot *snapshot,
 /* What the host's agent said of a port; NULL = nothing yet. */
 const struct observed_port *host_view_port(const struct host_view *host,
                                            const struct uuid *port);
+/* What the host's agent said of a PF's settings; NULL = nothing yet. */
+const struct observed_pf *host_view_pf(const struct host_view *host,
+                                       const struct pf_key *pf);
+/* The PF's settings are on their way, so its VFs may go: it takes no new claims
+ * ("pf_changing"). So it is while the agent has begun and not ended (pending,
+ * applying, confirming, reverting), and while it has not yet said anything of
+ * this revision and the VF count read is not the one that is set. What was
+ * rejected or failed is over: the PF is usable as it is. */
+bool host_view_pf_changing(const struct host_view *host, const struct pf *pf);
+/* What is promised on a PF (of the host's report) now. */
+struct pf_promise host_view_promise(const struct host_view *host,
+                                    const struct pf *pf);
 
 /* The host's document: what changed after 'after', or the whole if 'after' is
  * of another epoch or zero. A new object. NULL = unknown host. */

@@ -64,6 +64,8 @@ struct host_view *view_with_vm(const struct host_view *view,
                                const struct vm *before, const struct vm *after);
 /* Derive state and reason from what the view holds. */
 void view_set_state(struct host_view *view, const struct cluster *cluster);
+/* Where the claims on a PF begin in view->claims, if it has any. */
+size_t view_first_claim(const struct host_view *view, const struct pf_key *pf);
 /* The position of a VF's claim in view->claims, or -1. */
 int view_find_claim(const struct host_view *view, const struct pf_key *pf,
                     uint16_t vf_index);

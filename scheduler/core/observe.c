@@ -182,6 +182,8 @@ static void report_release(void *object)
     struct host_report *report = object;
     ref_put(report->inventory);
     free(report->ports);
+    free(report->pfs);
+    free(report->over);
     free(report);
 }
 
@@ -253,6 +255,11 @@ static struct host_report *make_report(const struct core *core,
     take_ports(core, old, observed, report);
     /* What another cluster told its agent is not ours to judge. */
     bool foreign = report_is_foreign(report, core->state.cluster);
+    report->pf_count = foreign ? 0 : observed->pf_count;
+    report->pfs = mem_calloc(report->pf_count, sizeof *report->pfs);
+    if (report->pf_count)
+        memcpy(report->pfs, observed->pfs,
+               report->pf_count * sizeof *report->pfs);
     for (size_t i = 0; foreign && i < report->port_count; i++)
         report->ports[i].phase = PORT_UNKNOWN;
     report->received_at = call->now_ns;

@@ -71,22 +71,35 @@ static int claim_compare(const struct claim_entry *a,
     return order ? order : (int)a->vf_index - (int)b->vf_index;
 }
 
-int view_find_claim(const struct host_view *view, const struct pf_key *pf,
-                    uint16_t vf_index)
+/* The position of the first claim that is not before this VF. */
+static size_t claim_position(const struct host_view *view,
+                             const struct pf_key *pf, uint16_t vf_index)
 {
     struct claim_entry wanted = {.pf = *pf, .vf_index = vf_index};
     size_t low = 0, high = view->claim_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = claim_compare(&wanted, &view->claims[middle]);
-        if (order == 0)
-            return (int)middle;
-        if (order < 0)
-            high = middle;
-        else
+        if (claim_compare(&wanted, &view->claims[middle]) > 0)
             low = middle + 1;
+        else
+            high = middle;
     }
-    return -1;
+    return low;
+}
+
+size_t view_first_claim(const struct host_view *view, const struct pf_key *pf)
+{
+    return claim_position(view, pf, 0);
+}
+
+int view_find_claim(const struct host_view *view, const struct pf_key *pf,
+                    uint16_t vf_index)
+{
+    size_t at = claim_position(view, pf, vf_index);
+    if (at == view->claim_count || view->claims[at].vf_index != vf_index ||
+        pf_key_compare(&view->claims[at].pf, pf) != 0)
+        return -1;
+    return (int)at;
 }
 
 static void view_add(struct host_view *view, const struct vm *vm)
@@ -102,6 +115,7 @@ static void view_add(struct host_view *view, const struct vm *vm)
             .pf = vm->ports[i].claim.pf,
             .vf_index = vm->ports[i].claim.vf_index,
             .port_index = (uint16_t)i,
+            .min_tx_rate_mbps = vm->ports[i].claim.min_tx_rate_mbps,
             .vm = vm->id,
         };
         at = view->claim_count++;
