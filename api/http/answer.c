@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define RETRY_AFTER_S "1"
+#define ROOM_FIRST 2048 /* most answers fit without growing */
 
 /* Add one "Name: value" line. */
 static void add_line(struct MHD_Response *response, const char *line)
@@ -33,12 +34,12 @@ static struct MHD_Response *from_text(char *text, size_t length)
 
 static char *json_line(const json_t *value, size_t *length)
 {
-    char *text = json_text(value);
-    *length = strlen(text);
-    text = mem_realloc(text, *length + 2, 1);
-    text[(*length)++] = '\n';
-    text[*length] = '\0';
-    return text;
+    struct str text = {0};
+    str_reserve(&text, ROOM_FIRST);
+    json_write(value, &text);
+    str_add_bytes(&text, "\n", 1);
+    *length = text.length;
+    return str_take(&text);
 }
 
 /* What every answer carries. */
@@ -87,15 +88,30 @@ void answer_finish(struct http_request *request, int status,
     give(request, status, response);
 }
 
+void http_answer_json_text(struct http_request *request, int status,
+                           struct str *body, const char *const *headers)
+{
+    str_add_bytes(body, "\n", 1);
+    size_t length = body->length;
+    struct MHD_Response *response = from_text(str_take(body), length);
+    MHD_add_response_header(response, "Content-Type", "application/json");
+    for (size_t i = 0; headers && headers[i]; i++)
+        add_line(response, headers[i]);
+    answer_finish(request, status, response);
+}
+
 void http_answer_json(struct http_request *request, int status, json_t *body,
                       const char *const *headers)
 {
-    size_t length = 0;
-    char *text = body ? json_line(body, &length) : NULL;
-    struct MHD_Response *response = from_text(text, length);
-    if (body)
-        MHD_add_response_header(response, "Content-Type", "application/json");
-    json_decref(body);
+    struct str text = {0};
+    if (body) {
+        str_reserve(&text, ROOM_FIRST);
+        json_write(body, &text);
+        json_decref(body);
+        http_answer_json_text(request, status, &text, headers);
+        return;
+    }
+    struct MHD_Response *response = from_text(NULL, 0);
     for (size_t i = 0; headers && headers[i]; i++)
         add_line(response, headers[i]);
     answer_finish(request, status, response);

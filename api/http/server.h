@@ -22,6 +22,7 @@
 
 struct http_server;
 struct http_request;
+struct str;
 
 enum http_method {
     HTTP_GET,
@@ -86,6 +87,9 @@ enum role http_role(const struct http_request *request);
 
 /* ---- the answer ------------------------------------------------------------ */
 /* Extra headers are "Name: value" lines; NULL-terminated list or NULL. */
+/* 'body' is taken and left empty: JSON as text. */
+void http_answer_json_text(struct http_request *request, int status,
+                           struct str *body, const char *const *headers);
 void http_answer_json(struct http_request *request, int status,
                       json_t *body /* taken */, const char *const *headers);
 void http_answer_text(struct http_request *request, int status,
@@ -115,7 +119,6 @@ size_t http_parked(struct http_server *server); /* for metrics */
  * thread whenever there may be more; it appends to 'out' (as much as it likes)
  * or nothing, to be called again after http_wake(key) or 15 s; returns false to
  * end the stream. 'state' is freed by free() at the end. */
-struct str;
 void http_answer_stream(struct http_request *request, const char *key,
                         bool (*next)(void *context, void *state,
                                      struct str *out),

@@ -2,27 +2,34 @@
 /* Events and conditions as JSON: see wire.h. */
 #include "api/wire/value.h"
 
-json_t *wire_event(const struct event *event)
+static void put_event(struct json_out *out, const struct event *event,
+                      bool exact)
 {
-    json_t *object = json_object();
-    wire_set(object, "sequence", wire_number(event->sequence));
-    wire_set(object, "at", wire_timestamp(event->at));
-    wire_set(object, "type", wire_text(event->type));
-    wire_set(object, "host", wire_text(event->host));
-    wire_set(object, "vm", wire_uuid(&event->vm));
-    wire_set(object, "port", wire_uuid(&event->port));
-    wire_set(object, "reason", wire_text(event->reason));
-    wire_set(object, "message", wire_text(event->message));
-    wire_set(object, "actor", wire_text(event->actor));
-    wire_set(object, "request_id", wire_text(event->request_id));
-    return object;
+    json_out_object(out, NULL);
+    json_out_number(out, "sequence", event->sequence);
+    if (exact)
+        wire_put_timestamp_exact(out, "at", event->at);
+    else
+        wire_put_timestamp(out, "at", event->at);
+    json_out_text(out, "type", event->type);
+    json_out_text(out, "host", event->host);
+    wire_put_uuid(out, "vm", &event->vm);
+    wire_put_uuid(out, "port", &event->port);
+    json_out_text(out, "reason", event->reason);
+    json_out_text(out, "message", event->message);
+    json_out_text(out, "actor", event->actor);
+    json_out_text(out, "request_id", event->request_id);
+    json_out_end(out);
 }
 
-json_t *wire_event_record(const struct event *event)
+void wire_put_event(struct json_out *out, const struct event *event)
 {
-    json_t *object = wire_event(event);
-    wire_set(object, "at", wire_timestamp_exact(event->at));
-    return object;
+    put_event(out, event, false);
+}
+
+void wire_put_event_record(struct json_out *out, const struct event *event)
+{
+    put_event(out, event, true);
 }
 
 struct event *wire_event_read(const json_t *value, struct error *err)
@@ -43,18 +50,26 @@ struct event *wire_event_read(const json_t *value, struct error *err)
     return json_reader_end(&reader, false, NULL) ? NULL : take_ptr(event);
 }
 
+void wire_put_condition(struct json_out *out, const char *name,
+                        const struct condition *condition)
+{
+    json_out_object(out, name);
+    json_out_text(out, "type", condition->type);
+    json_out_text(
+        out, "status",
+        condition_status_name((enum condition_status)condition->status));
+    json_out_text(out, "reason", condition->reason);
+    json_out_text(out, "field", condition->field);
+    json_out_text(out, "message", condition->message);
+    wire_put_timestamp(out, "at", condition->at);
+    json_out_end(out);
+}
+
 json_t *wire_condition(const struct condition *condition)
 {
-    json_t *object = json_object();
-    wire_set(object, "type", wire_text(condition->type));
-    wire_set(object, "status",
-             wire_text(condition_status_name(
-                 (enum condition_status)condition->status)));
-    wire_set(object, "reason", wire_text(condition->reason));
-    wire_set(object, "field", wire_text(condition->field));
-    wire_set(object, "message", wire_text(condition->message));
-    wire_set(object, "at", wire_timestamp(condition->at));
-    return object;
+    struct json_out out = {0};
+    wire_put_condition(&out, NULL, condition);
+    return out.tree;
 }
 
 int wire_read_condition(const json_t *value, const char *path, size_t *unknown,

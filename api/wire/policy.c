@@ -4,17 +4,24 @@
  * told (anything that the struct holds: another program may have set it). */
 #include "api/wire/value.h"
 
-static json_t *field_value(const struct policy *policy, enum policy_field field)
+static void put_field(struct json_out *out, const struct policy *policy,
+                      enum policy_field field)
 {
+    const char *name = policy_field_name(field);
+    char text[POLICY_VALUE_SIZE];
     switch (field) {
     case POLICY_VLAN:
-        return wire_number(policy->vlan);
+        json_out_number(out, name, policy->vlan);
+        return;
     case POLICY_VLAN_QOS:
-        return wire_number(policy->vlan_qos);
+        json_out_number(out, name, policy->vlan_qos);
+        return;
     case POLICY_MIN_TX_RATE_MBPS:
-        return wire_number(policy->min_tx_rate_mbps);
+        json_out_number(out, name, policy->min_tx_rate_mbps);
+        return;
     case POLICY_MAX_TX_RATE_MBPS:
-        return wire_number(policy->max_tx_rate_mbps);
+        json_out_number(out, name, policy->max_tx_rate_mbps);
+        return;
     case POLICY_MAC:
     case POLICY_VLAN_PROTO:
     case POLICY_SPOOFCHK:
@@ -23,20 +30,24 @@ static json_t *field_value(const struct policy *policy, enum policy_field field)
     case POLICY_FIELD_MAX:
         break;
     }
-    char text[POLICY_VALUE_SIZE];
-    return json_string(policy_value_text(policy, field, text));
+    json_out_text(out, name, policy_value_text(policy, field, text));
+}
+
+void wire_put_policy(struct json_out *out, const char *name,
+                     const struct policy *policy)
+{
+    json_out_object(out, name);
+    for (int i = 0; i < POLICY_FIELD_MAX; i++)
+        if (policy_has(policy, (enum policy_field)i))
+            put_field(out, policy, (enum policy_field)i);
+    json_out_end(out);
 }
 
 json_t *wire_policy(const struct policy *policy)
 {
-    json_t *object = json_object();
-    for (int i = 0; i < POLICY_FIELD_MAX; i++) {
-        enum policy_field field = (enum policy_field)i;
-        if (policy_has(policy, field))
-            wire_set(object, policy_field_name(field),
-                     field_value(policy, field));
-    }
-    return object;
+    struct json_out out = {0};
+    wire_put_policy(&out, NULL, policy);
+    return out.tree;
 }
 
 /* The greatest numbers that a reader lets through. */

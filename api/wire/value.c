@@ -2,23 +2,20 @@
 /* Writing small values: see value.h and wire.h. Taking them is in take.c. */
 #include "api/wire/value.h"
 
-#include "common/base/mem.h"
+#include "common/base/str.h"
 #include "common/base/timestamp.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#define TIMESTAMP_DECIMALS 9
+
 json_t *wire_text(const char *text)
 {
-    json_t *value = json_string(text ? text : "");
-    if (value)
-        return value;
-    auto_free char *ascii = mem_strdup(text);
-    for (char *at = ascii; *at; at++)
-        if ((unsigned char)*at >= 128)
-            *at = '?';
-    return json_string(ascii);
+    struct json_out out = {0};
+    json_out_text(&out, NULL, text);
+    return out.tree;
 }
 
 json_t *wire_number(uint64_t number)
@@ -26,13 +23,18 @@ json_t *wire_number(uint64_t number)
     return json_integer(number > INT64_MAX ? INT64_MAX : (json_int_t)number);
 }
 
+void wire_put_hex16(struct json_out *out, const char *name, uint16_t id)
+{
+    char text[8];
+    *str_put_hex(text, id, 4) = '\0';
+    json_out_text_or_null(out, name, id ? text : "");
+}
+
 json_t *wire_hex16(uint16_t id)
 {
-    if (!id)
-        return json_null();
-    char text[8];
-    snprintf(text, sizeof text, "%04x", id);
-    return json_string(text);
+    struct json_out out = {0};
+    wire_put_hex16(&out, NULL, id);
+    return out.tree;
 }
 
 json_t *wire_hash(const uint8_t hash[32])
@@ -43,45 +45,88 @@ json_t *wire_hash(const uint8_t hash[32])
     return json_string(text);
 }
 
-json_t *wire_revision(const struct revision *revision)
+void wire_put_revision(struct json_out *out, const char *name,
+                       const struct revision *revision)
 {
     char text[REVISION_TEXT_SIZE];
-    return json_string(revision_format(revision, text));
+    json_out_text(out, name, revision_format(revision, text));
+}
+
+json_t *wire_revision(const struct revision *revision)
+{
+    struct json_out out = {0};
+    wire_put_revision(&out, NULL, revision);
+    return out.tree;
+}
+
+void wire_put_pci(struct json_out *out, const char *name, bool has_address,
+                  const struct pci_address *address)
+{
+    char text[PCI_TEXT_SIZE];
+    json_out_text_or_null(out, name,
+                          has_address ? pci_format(address, text) : "");
 }
 
 json_t *wire_pci(bool has_address, const struct pci_address *address)
 {
-    char text[PCI_TEXT_SIZE];
-    return has_address ? json_string(pci_format(address, text)) : json_null();
+    struct json_out out = {0};
+    wire_put_pci(&out, NULL, has_address, address);
+    return out.tree;
+}
+
+/* Below a millisecond it would be read back as 0, which is "unset". */
+void wire_put_timestamp(struct json_out *out, const char *name, int64_t ns)
+{
+    char text[TIMESTAMP_TEXT_SIZE];
+    json_out_text_or_null(out, name,
+                          ns < TIMESTAMP_MS ? "" : timestamp_format(ns, text));
 }
 
 json_t *wire_timestamp(int64_t ns)
 {
-    /* Below a millisecond it would be read back as 0, which is "unset". */
-    if (ns < TIMESTAMP_MS)
-        return json_null();
+    struct json_out out = {0};
+    wire_put_timestamp(&out, NULL, ns);
+    return out.tree;
+}
+
+void wire_put_timestamp_exact(struct json_out *out, const char *name,
+                              int64_t ns)
+{
+    if (ns < TIMESTAMP_MS || ns % TIMESTAMP_MS == 0) {
+        wire_put_timestamp(out, name, ns);
+        return;
+    }
     char text[TIMESTAMP_TEXT_SIZE];
-    return json_string(timestamp_format(ns, text));
+    char *dot = strchr(timestamp_format(ns, text), '.');
+    if (dot) {
+        char *end = str_put_digits(dot + 1, (uint64_t)(ns % TIMESTAMP_SECOND),
+                                   TIMESTAMP_DECIMALS);
+        *end++ = 'Z';
+        *end = '\0';
+    }
+    json_out_text(out, name, text);
 }
 
 json_t *wire_timestamp_exact(int64_t ns)
 {
-    if (ns < TIMESTAMP_MS || ns % TIMESTAMP_MS == 0)
-        return wire_timestamp(ns);
-    char text[TIMESTAMP_TEXT_SIZE];
-    timestamp_format(ns, text);
-    char *dot = strchr(text, '.');
-    if (dot)
-        snprintf(dot, sizeof text - (size_t)(dot - text), ".%09" PRId64 "Z",
-                 ns % TIMESTAMP_SECOND);
-    return json_string(text);
+    struct json_out out = {0};
+    wire_put_timestamp_exact(&out, NULL, ns);
+    return out.tree;
+}
+
+void wire_put_uuid(struct json_out *out, const char *name,
+                   const struct uuid *uuid)
+{
+    char text[UUID_TEXT_SIZE];
+    json_out_text_or_null(out, name,
+                          uuid_is_zero(uuid) ? "" : uuid_format(uuid, text));
 }
 
 json_t *wire_uuid(const struct uuid *uuid)
 {
-    char text[UUID_TEXT_SIZE];
-    return uuid_is_zero(uuid) ? json_null()
-                              : json_string(uuid_format(uuid, text));
+    struct json_out out = {0};
+    wire_put_uuid(&out, NULL, uuid);
+    return out.tree;
 }
 
 void wire_set(json_t *object, const char *name, json_t *value)

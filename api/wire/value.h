@@ -23,6 +23,19 @@ json_t *wire_timestamp_exact(int64_t ns);
 /* Set a member; takes the reference. */
 void wire_set(json_t *object, const char *name, json_t *value);
 
+/* The same, member by member (json_out.h): one function per noun writes both
+ * text and trees; 'name' NULL = the whole value or an item. */
+void wire_put_uuid(struct json_out *out, const char *name,
+                   const struct uuid *uuid);
+void wire_put_hex16(struct json_out *out, const char *name, uint16_t id);
+void wire_put_revision(struct json_out *out, const char *name,
+                       const struct revision *revision);
+void wire_put_pci(struct json_out *out, const char *name, bool has_address,
+                  const struct pci_address *address);
+void wire_put_timestamp(struct json_out *out, const char *name, int64_t ns);
+void wire_put_timestamp_exact(struct json_out *out, const char *name,
+                              int64_t ns);
+
 /* ---- taking -------------------------------------------------------------- */
 
 #define WIRE_PATH_SIZE 96

@@ -5,25 +5,33 @@
 
 #include "common/base/str.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #define VCPUS_MAX (1u << 20)
 #define MEMORY_MIB_MAX (UINT64_C(1) << 40)
 
+void wire_put_claim(struct json_out *out, const char *name,
+                    const struct claim *claim)
+{
+    json_out_object(out, name);
+    json_out_text(out, "pf", claim->pf.text);
+    if (claim->vf_index == CLAIM_WHOLE_PF)
+        json_out_null(out, "vf_index");
+    else
+        json_out_number(out, "vf_index", claim->vf_index);
+    wire_put_pci(out, "vf", claim->has_address, &claim->address);
+    wire_put_hex16(out, "vendor_id", claim->vendor_id);
+    wire_put_hex16(out, "device_id", claim->device_id);
+    json_out_integer(out, "numa_node", claim->numa_node);
+    json_out_number(out, "min_tx_rate_mbps", claim->min_tx_rate_mbps);
+    json_out_end(out);
+}
+
 json_t *wire_claim(const struct claim *claim)
 {
-    json_t *object = json_object();
-    wire_set(object, "pf", wire_text(claim->pf.text));
-    wire_set(object, "vf_index",
-             claim->vf_index == CLAIM_WHOLE_PF ? json_null()
-                                               : wire_number(claim->vf_index));
-    wire_set(object, "vf", wire_pci(claim->has_address, &claim->address));
-    wire_set(object, "vendor_id", wire_hex16(claim->vendor_id));
-    wire_set(object, "device_id", wire_hex16(claim->device_id));
-    wire_set(object, "numa_node", json_integer(claim->numa_node));
-    wire_set(object, "min_tx_rate_mbps", wire_number(claim->min_tx_rate_mbps));
-    return object;
+    struct json_out out = {0};
+    wire_put_claim(&out, NULL, claim);
+    return out.tree;
 }
 
 int wire_read_claim(const json_t *value, const char *path, size_t *unknown,
@@ -46,109 +54,123 @@ int wire_read_claim(const json_t *value, const char *path, size_t *unknown,
     return 0;
 }
 
-static json_t *require_object(const struct port *port)
+static void put_require(struct json_out *out, const struct port *port)
 {
-    json_t *object = json_object();
-    json_t *capabilities = json_array();
-    for (int i = 0; i < POLICY_FIELD_MAX; i++)
-        if (port->require_capabilities & POLICY_BIT(i))
-            json_array_append_new(capabilities, wire_text(policy_field_name(
-                                                    (enum policy_field)i)));
-    wire_set(object, "vendor_id", wire_hex16(port->require_vendor_id));
-    wire_set(object, "device_id", wire_hex16(port->require_device_id));
-    wire_set(object, "capabilities", capabilities);
-    return object;
+    json_out_object(out, "require");
+    wire_put_hex16(out, "vendor_id", port->require_vendor_id);
+    wire_put_hex16(out, "device_id", port->require_device_id);
+    if (!port->device) {
+        json_out_array(out, "capabilities");
+        for (int i = 0; i < POLICY_FIELD_MAX; i++)
+            if (port->require_capabilities & POLICY_BIT(i))
+                json_out_text(out, NULL,
+                              policy_field_name((enum policy_field)i));
+        json_out_end(out);
+    }
+    json_out_end(out);
 }
 
-static json_t *port_object(const struct port *port)
+static void put_port_claim(struct json_out *out, const struct port *port)
+{
+    if (port->has_claim)
+        wire_put_claim(out, "claim", &port->claim);
+    else
+        json_out_null(out, "claim");
+    wire_put_revision(out, "revision", &port->revision);
+}
+
+static void put_port(struct json_out *out, const struct port *port)
 {
     char mac[MAC_TEXT_SIZE];
-    json_t *object = json_object();
-    wire_set(object, "id", wire_uuid(&port->id));
-    wire_set(object, "name", wire_text(port->name));
-    wire_set(object, "mac", wire_text(mac_format(&port->mac, mac)));
-    wire_set(object, "physical_network", wire_text(port->physical_network));
-    wire_set(object, "vnic_type",
-             wire_text(vnic_type_name((enum vnic_type)port->vnic_type)));
-    wire_set(object, "fallback",
-             wire_text(fallback_name((enum fallback)port->fallback)));
-    wire_set(object, "guest_failover",
-             wire_text(guest_failover_name(
-                 (enum guest_failover)port->guest_failover)));
-    wire_set(object, "path",
-             wire_text(port_path_name((enum port_path)port->path)));
-    wire_set(object, "degraded", json_boolean(port->degraded));
-    wire_set(object, "degraded_reason",
-             *port->degraded_reason ? wire_text(port->degraded_reason)
-                                    : json_null());
-    wire_set(object, "policy", wire_policy(&port->policy));
-    wire_set(object, "require", require_object(port));
-    wire_set(object, "claim",
-             port->has_claim ? wire_claim(&port->claim) : json_null());
-    wire_set(object, "revision", wire_revision(&port->revision));
-    return object;
+    wire_put_uuid(out, "id", &port->id);
+    json_out_text(out, "name", port->name);
+    json_out_text(out, "mac", mac_format(&port->mac, mac));
+    json_out_text(out, "physical_network", port->physical_network);
+    json_out_text(out, "vnic_type",
+                  vnic_type_name((enum vnic_type)port->vnic_type));
+    json_out_text(out, "fallback",
+                  fallback_name((enum fallback)port->fallback));
+    json_out_text(
+        out, "guest_failover",
+        guest_failover_name((enum guest_failover)port->guest_failover));
+    json_out_text(out, "path", port_path_name((enum port_path)port->path));
+    json_out_bool(out, "degraded", port->degraded);
+    json_out_text_or_null(out, "degraded_reason", port->degraded_reason);
+    wire_put_policy(out, "policy", &port->policy);
+    put_require(out, port);
+    put_port_claim(out, port);
 }
 
-static json_t *device_object(const struct port *port)
+static void put_device(struct json_out *out, const struct port *port)
 {
-    json_t *object = json_object(), *require = require_object(port);
-    json_object_del(require, "capabilities");
-    wire_set(object, "id", wire_uuid(&port->id));
-    wire_set(object, "name", wire_text(port->name));
-    wire_set(object, "kind",
-             wire_text(device_kind_name((enum device_kind)port->device_kind)));
-    wire_set(object, "require", require);
-    wire_set(object, "claim",
-             port->has_claim ? wire_claim(&port->claim) : json_null());
-    wire_set(object, "revision", wire_revision(&port->revision));
-    return object;
+    wire_put_uuid(out, "id", &port->id);
+    json_out_text(out, "name", port->name);
+    json_out_text(out, "kind",
+                  device_kind_name((enum device_kind)port->device_kind));
+    put_require(out, port);
+    put_port_claim(out, port);
 }
 
-static json_t *vm_object(const struct vm *vm, bool exact)
+/* The ports of 'vm' that are devices, or those that are not. */
+static void put_ports(struct json_out *out, const char *name,
+                      const struct vm *vm, bool devices,
+                      const struct wire_port_more *more)
 {
-    json_t *object = json_object();
-    wire_set(object, "id", wire_uuid(&vm->id));
-    wire_set(object, "name", wire_text(vm->name));
-    wire_set(object, "host", wire_text(vm->host));
-    wire_set(object, "state",
-             wire_text(vm_state_name((enum vm_state)vm->state)));
-    wire_set(object, "generation", wire_number(vm->generation));
-    wire_set(object, "lifecycle",
-             wire_text(vm_lifecycle_name((enum vm_lifecycle)vm->lifecycle)));
-    wire_set(object, "vcpus", wire_number(vm->vcpus));
-    wire_set(object, "memory_mib", wire_number(vm->memory_mib));
-    json_t *placement = json_object();
-    wire_set(placement, "strategy",
-             wire_text(strategy_name((enum strategy)vm->strategy)));
-    wire_set(object, "placement", placement);
-    wire_set(object, "created_at",
-             exact ? wire_timestamp_exact(vm->created_at)
-                   : wire_timestamp(vm->created_at));
-    json_t *ports = json_array(), *devices = json_array();
+    json_out_array(out, name);
     for (size_t i = 0; i < vm->port_count; i++) {
-        if (vm->ports[i].device)
-            json_array_append_new(devices, device_object(&vm->ports[i]));
+        const struct port *port = &vm->ports[i];
+        if (port->device != devices)
+            continue;
+        json_out_object(out, NULL);
+        if (devices)
+            put_device(out, port);
         else
-            json_array_append_new(ports, port_object(&vm->ports[i]));
+            put_port(out, port);
+        if (more)
+            more->put(more->context, out, port);
+        json_out_end(out);
     }
-    wire_set(object, "ports", ports);
-    wire_set(object, "devices", devices);
-    return object;
+    json_out_end(out);
 }
 
-json_t *wire_vm(const struct vm *vm)
+static void put_members(struct json_out *out, const struct vm *vm, bool exact,
+                        const struct wire_port_more *more)
 {
-    return vm_object(vm, false);
+    wire_put_uuid(out, "id", &vm->id);
+    json_out_text(out, "name", vm->name);
+    json_out_text(out, "host", vm->host);
+    json_out_text(out, "state", vm_state_name((enum vm_state)vm->state));
+    json_out_number(out, "generation", vm->generation);
+    json_out_text(out, "lifecycle",
+                  vm_lifecycle_name((enum vm_lifecycle)vm->lifecycle));
+    json_out_number(out, "vcpus", vm->vcpus);
+    json_out_number(out, "memory_mib", vm->memory_mib);
+    json_out_object(out, "placement");
+    json_out_text(out, "strategy", strategy_name((enum strategy)vm->strategy));
+    json_out_end(out);
+    if (exact)
+        wire_put_timestamp_exact(out, "created_at", vm->created_at);
+    else
+        wire_put_timestamp(out, "created_at", vm->created_at);
+    put_ports(out, "ports", vm, false, more);
+    put_ports(out, "devices", vm, true, more);
 }
 
-json_t *wire_vm_record(const struct vm *vm)
+void wire_put_vm(struct json_out *out, const struct vm *vm,
+                 const struct wire_port_more *more)
+{
+    put_members(out, vm, false, more);
+}
+
+void wire_put_vm_record(struct json_out *out, const struct vm *vm)
 {
     char hash[17];
-    json_t *object = vm_object(vm, true);
-    snprintf(hash, sizeof hash, "%016" PRIx64, vm->request_hash);
-    wire_set(object, "idempotency_key", wire_text(vm->idempotency_key));
-    wire_set(object, "request_hash", json_string(hash));
-    return object;
+    json_out_object(out, NULL);
+    put_members(out, vm, true, NULL);
+    *str_put_hex(hash, vm->request_hash, 16) = '\0';
+    json_out_text(out, "idempotency_key", vm->idempotency_key);
+    json_out_text(out, "request_hash", hash);
+    json_out_end(out);
 }
 
 int wire_require_read(const json_t *value, const char *path, bool strict,

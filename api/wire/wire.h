@@ -6,12 +6,15 @@
  *
  * Errors name the member: field "ports[0].policy.vlan", with the value, the
  * allowed range and what to do. Returned json_t are new references; returned
- * objects are new references (count 1). Threads: any.
+ * objects are new references (count 1). wire_put_X writes an X member by
+ * member, as text or into a tree (json_out.h): what is stored or answered for
+ * each claim is written so, the rest as trees. Threads: any.
  */
 #pragma once
 
 #include "common/base/error.h"
 #include "common/base/json.h"
+#include "common/base/json_out.h"
 #include "common/model/document.h"
 #include "common/model/vm.h"
 
@@ -21,6 +24,8 @@ json_t *wire_uuid(const struct uuid *uuid); /* zero = null */
 
 /* ---- policy, capabilities -------------------------------------------------- */
 json_t *wire_policy(const struct policy *policy); /* the set fields only */
+void wire_put_policy(struct json_out *out, const char *name,
+                     const struct policy *policy);
 /* Range and consistency are checked (policy_check). 'path' prefixes fields. */
 int wire_policy_read(const json_t *value, const char *path, bool strict,
                      struct policy *out, struct error *err);
@@ -45,14 +50,23 @@ json_t *wire_network(const struct network *network);
 json_t *wire_checks(const struct inventory *inventory); /* readiness */
 
 /* ---- VMs and hosts ----------------------------------------------------------
- * wire_X is what clients get (DESIGN.md section 6; handlers add what they know
+ * wire_X and wire_put_X are what clients get (DESIGN.md section 6; handlers add what they know
  * more, such as conditions): no secrets, times to the millisecond.
- * wire_X_record is what the store keeps: every member, also hashes and the
+ * wire_X_record, wire_put_X_record are what the store keeps: every member, also hashes and the
  * idempotency key, times exact. wire_X_read takes either; from a record it
  * gives back an equal object. */
 json_t *wire_claim(const struct claim *claim);
-json_t *wire_vm(const struct vm *vm);
-json_t *wire_vm_record(const struct vm *vm);
+void wire_put_claim(struct json_out *out, const char *name,
+                    const struct claim *claim);
+/* The members of a VM, for the caller's object; 'more' (NULL = none) adds its
+ * own at the end of each port and device. */
+struct wire_port_more {
+    void (*put)(void *context, struct json_out *out, const struct port *port);
+    void *context;
+};
+void wire_put_vm(struct json_out *out, const struct vm *vm,
+                 const struct wire_port_more *more);
+void wire_put_vm_record(struct json_out *out, const struct vm *vm);
 struct vm *wire_vm_read(const json_t *value, struct error *err);
 /* A port's "require" {"vendor_id", "device_id", "capabilities": [field …]};
  * absent ids give 0, absent capabilities no bits. */
@@ -69,10 +83,12 @@ json_t *wire_token_record(const struct token *token);
 struct token *wire_token_read(const json_t *value, struct error *err);
 json_t *wire_cluster(const struct cluster *cluster); /* also its record */
 struct cluster *wire_cluster_read(const json_t *value, struct error *err);
-json_t *wire_event(const struct event *event);
-json_t *wire_event_record(const struct event *event);
+void wire_put_event(struct json_out *out, const struct event *event);
+void wire_put_event_record(struct json_out *out, const struct event *event);
 struct event *wire_event_read(const json_t *value, struct error *err);
 json_t *wire_condition(const struct condition *condition);
+void wire_put_condition(struct json_out *out, const char *name,
+                        const struct condition *condition);
 
 /* ---- documents --------------------------------------------------------------- */
 json_t *wire_desired(const struct desired *desired);

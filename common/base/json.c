@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON texts in and out, over jansson: see json.h. Reading by members is in
- * json_reader.c. */
+/* JSON texts in, over jansson: see json.h. Reading by members is in
+ * json_reader.c, writing in json_text.c. */
 #include "common/base/json.h"
 
 #include "common/base/mem.h"
@@ -165,10 +165,4 @@ json_t *json_parse(const char *text, size_t length, struct error *err)
                                                  : why.text);
     error_remedy(err, "%s", remedy_for(code));
     return NULL;
-}
-
-char *json_text(const json_t *value)
-{
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    return text ? text : mem_strdup("null");
 }

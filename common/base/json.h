@@ -10,6 +10,7 @@
 #pragma once
 
 #include "common/base/error.h"
+#include "common/base/str.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -21,8 +22,14 @@
 /* Parse a text of 'length' bytes: valid UTF-8, no duplicate keys, nesting at
  * most JSON_DEPTH_MAX, nothing after the value. NULL + ERROR_MALFORMED_JSON. */
 json_t *json_parse(const char *text, size_t length, struct error *err);
-/* Compact text in new memory (free() it), keys in insertion order. */
+/* Compact text in new memory (free() it), keys in insertion order; of NULL it
+ * is "null". The value must be a tree: nothing is within itself. */
 char *json_text(const json_t *value);
+/* The same, appended to 'out'; 'value' is not NULL. */
+void json_write(const json_t *value, struct str *out);
+/* One string (valid UTF-8; quoted and escaped) or number, appended. */
+void json_write_string(const char *text, size_t length, struct str *out);
+void json_write_integer(int64_t number, struct str *out);
 
 static inline void json_put_p(json_t **value)
 {

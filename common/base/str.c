@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void reserve(struct str *str, size_t more)
+void str_reserve(struct str *str, size_t more)
 {
     size_t wanted = str->length + more + 1;
     if (wanted <= str->capacity)
@@ -26,7 +26,7 @@ static void reserve(struct str *str, size_t more)
 
 void str_add_bytes(struct str *str, const char *bytes, size_t length)
 {
-    reserve(str, length);
+    str_reserve(str, length);
     if (length)
         memcpy(str->text + str->length, bytes, length);
     str->length += length;
@@ -47,7 +47,7 @@ void str_printf(struct str *str, const char *format, ...)
     int length = vsnprintf(NULL, 0, format, args);
     va_end(args);
     if (length > 0) {
-        reserve(str, (size_t)length);
+        str_reserve(str, (size_t)length);
         vsnprintf(str->text + str->length, (size_t)length + 1, format, again);
         str->length += (size_t)length;
     }
@@ -70,6 +70,28 @@ void str_done(struct str *str)
 {
     free(str->text);
     *str = (struct str){0};
+}
+
+char *str_put_digits(char *at, uint64_t number, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--, number /= 10)
+        at[i] = (char)('0' + number % 10);
+    return at + digits;
+}
+
+char *str_put_u64(char *at, uint64_t number)
+{
+    int digits = 1;
+    for (uint64_t left = number; left >= 10; left /= 10)
+        digits++;
+    return str_put_digits(at, number, digits);
+}
+
+char *str_put_hex(char *at, uint64_t number, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--, number >>= 4)
+        at[i] = "0123456789abcdef"[number & 15];
+    return at + digits;
 }
 
 bool str_copy_bounded(char *target, size_t size, const char *source)

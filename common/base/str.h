@@ -12,6 +12,8 @@ struct str {
     size_t length;
     size_t capacity;
 };
+/* Make room for so many more bytes. */
+void str_reserve(struct str *str, size_t more);
 void str_add(struct str *str, const char *text);
 void str_add_bytes(struct str *str, const char *bytes, size_t length);
 void str_printf(struct str *str, const char *format, ...)
@@ -26,6 +28,14 @@ void str_done(struct str *str);
 /* Copy into a fixed array, cut at the end if needed. Returns false if cut. */
 #define str_copy(array, source) str_copy_bounded(array, sizeof(array), source)
 bool str_copy_bounded(char *target, size_t size, const char *source);
+
+/* Digits at 'at', without a terminator; return what is behind them. For where
+ * printf is too dear: ids and times of every answer. */
+#define STR_U64_SIZE 20 /* the most that str_put_u64 writes */
+char *str_put_u64(char *at, uint64_t number);
+char *str_put_hex(char *at, uint64_t number, int digits); /* lower case */
+/* With leading zeros; the number has no more digits. */
+char *str_put_digits(char *at, uint64_t number, int digits);
 
 /* Whole decimal (or 0x hex where base is 16) numbers: nothing before or after
  * the digits. False, 'out' untouched, for anything else or above 'max'. */

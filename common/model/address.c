@@ -59,8 +59,16 @@ bool pci_parse(const char *text, struct pci_address *out)
 const char *pci_format(const struct pci_address *address,
                        char text[PCI_TEXT_SIZE])
 {
-    snprintf(text, PCI_TEXT_SIZE, "%04x:%02x:%02x.%x", address->domain,
-             address->bus, address->device, address->function);
+    int digits = 4;
+    while (digits < 8 && address->domain >> (4 * digits))
+        digits++;
+    char *at = str_put_hex(text, address->domain, digits);
+    *at++ = ':';
+    at = str_put_hex(at, address->bus, 2);
+    *at++ = ':';
+    at = str_put_hex(at, address->device, 2);
+    *at++ = '.';
+    *str_put_hex(at, address->function, 1) = '\0';
     return text;
 }
 
@@ -152,9 +160,12 @@ bool mac_parse(const char *text, struct mac *out)
 
 const char *mac_format(const struct mac *mac, char text[MAC_TEXT_SIZE])
 {
-    const uint8_t *b = mac->bytes;
-    snprintf(text, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1],
-             b[2], b[3], b[4], b[5]);
+    char *at = text;
+    for (size_t i = 0; i < sizeof mac->bytes; i++) {
+        at = str_put_hex(at, mac->bytes[i], 2);
+        *at++ = ':';
+    }
+    at[-1] = '\0';
     return text;
 }
 

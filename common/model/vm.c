@@ -73,8 +73,9 @@ int revision_compare(const struct revision *a, const struct revision *b)
 const char *revision_format(const struct revision *r,
                             char text[REVISION_TEXT_SIZE])
 {
-    snprintf(text, REVISION_TEXT_SIZE, "%" PRIu64 ".%" PRIu64, r->epoch,
-             r->revision);
+    char *at = str_put_u64(text, r->epoch);
+    *at++ = '.';
+    *str_put_u64(at, r->revision) = '\0';
     return text;
 }
 

@@ -62,6 +62,18 @@ void api_error(struct http_request *request, const struct error *err);
 /* A body with ETag "GENERATION" and, if not NULL, Location. */
 void api_answer(struct http_request *request, int status, json_t *body,
                 uint64_t generation, const char *location);
+/* The same with the body as text, which is taken. */
+void api_answer_text(struct http_request *request, int status, struct str *body,
+                     uint64_t generation, const char *location);
+/* A list written item by item into 'out': begin, items (count them), answer. */
+struct api_list {
+    struct str text;
+    struct json_out out; /* writes into 'text': do not move the struct */
+    size_t count;
+};
+void api_list_begin(struct api_list *list);
+void api_list_answer(struct http_request *request, struct api_list *list,
+                     const char *marker);
 /* {"items": […], "next_marker": …}; 'items' is taken, 'marker' NULL = the
  * end. */
 void api_answer_list(struct http_request *request, json_t *items,
@@ -80,8 +92,11 @@ enum vf_state view_vf_state(const struct snapshot *snapshot,
                             const struct host_view *host, const struct pf *pf,
                             const struct vf *vf);
 /* 'planned': a dry run, nothing will be applied. */
-json_t *view_vm(const struct snapshot *snapshot, const struct vm *vm,
-                bool planned);
+void view_vm(struct json_out *out, const struct snapshot *snapshot,
+             const struct vm *vm, bool planned);
+/* The same as the text of an answer's body. */
+struct str view_vm_text(const struct snapshot *snapshot, const struct vm *vm,
+                        bool planned);
 /* PolicyApplied of a VM: the worst of its ports. */
 struct condition view_policy_applied(const struct snapshot *snapshot,
                                      const struct vm *vm, bool planned);

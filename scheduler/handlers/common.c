@@ -223,8 +223,8 @@ int api_host_name(struct api *api, const struct http_request *request,
 
 /* ---- answering -------------------------------------------------------------------- */
 
-void api_answer(struct http_request *request, int status, json_t *body,
-                uint64_t generation, const char *location)
+void api_answer_text(struct http_request *request, int status, struct str *body,
+                     uint64_t generation, const char *location)
 {
     char etag[48];
     auto_free char *where =
@@ -232,7 +232,33 @@ void api_answer(struct http_request *request, int status, json_t *body,
     snprintf(etag, sizeof etag, "ETag: \"%llu\"",
              (unsigned long long)generation);
     const char *headers[] = {etag, where, NULL};
-    http_answer_json(request, status, body, headers);
+    http_answer_json_text(request, status, body, headers);
+}
+
+void api_answer(struct http_request *request, int status, json_t *body,
+                uint64_t generation, const char *location)
+{
+    struct str text = {0};
+    json_write(body, &text);
+    json_decref(body);
+    api_answer_text(request, status, &text, generation, location);
+}
+
+void api_list_begin(struct api_list *list)
+{
+    *list = (struct api_list){0};
+    list->out = json_out_as_text(&list->text);
+    json_out_object(&list->out, NULL);
+    json_out_array(&list->out, "items");
+}
+
+void api_list_answer(struct http_request *request, struct api_list *list,
+                     const char *marker)
+{
+    json_out_end(&list->out);
+    json_out_text_or_null(&list->out, "next_marker", marker);
+    json_out_end(&list->out);
+    http_answer_json_text(request, 200, &list->text, NULL);
 }
 
 void api_answer_list(struct http_request *request, json_t *items,

@@ -24,10 +24,11 @@ static bool stream_next(void *context, void *state, struct str *out)
     for (int i = 0; i < STREAM_BLOCK &&
                     (event = snapshot_event_after(snapshot, stream->after));
          i++) {
-        auto_json json_t *body = wire_event(event);
-        auto_free char *text = json_text(body);
-        str_printf(out, "id: %llu\nevent: %s\ndata: %s\n\n",
-                   (unsigned long long)event->sequence, event->type, text);
+        struct json_out data = json_out_as_text(out);
+        str_printf(out, "id: %llu\nevent: %s\ndata: ",
+                   (unsigned long long)event->sequence, event->type);
+        wire_put_event(&data, event);
+        str_add(out, "\n\n");
         stream->after = event->sequence;
     }
     snapshot_put(snapshot);
@@ -59,18 +60,20 @@ static void answer_page(struct http_request *request,
                         const struct snapshot *snapshot, uint64_t after,
                         size_t limit)
 {
-    json_t *items = json_array();
+    struct api_list list;
     char next[24] = "";
     const struct event *event = NULL;
+    api_list_begin(&list);
     while ((event = snapshot_event_after(snapshot, after))) {
-        if (json_array_size(items) == limit) {
+        if (list.count == limit) {
             snprintf(next, sizeof next, "%llu", (unsigned long long)after);
             break;
         }
-        json_array_append_new(items, wire_event(event));
+        wire_put_event(&list.out, event);
+        list.count++;
         after = event->sequence;
     }
-    api_answer_list(request, items, *next ? next : NULL);
+    api_list_answer(request, &list, *next ? next : NULL);
 }
 
 HANDLER(handle_events)

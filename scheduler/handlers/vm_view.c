@@ -105,40 +105,67 @@ struct condition view_policy_applied(const struct snapshot *snapshot,
     return worst;
 }
 
-static json_t *observed_object(const struct observed_port *observed)
+static void put_observed(struct json_out *out,
+                         const struct observed_port *observed)
 {
-    json_t *object = json_object();
-    wire_set(object, "phase",
-             wire_text(port_phase_name((enum port_phase)observed->phase)));
-    wire_set(object, "policy", wire_policy(&observed->readback));
-    wire_set(object, "observed_at", wire_timestamp(observed->observed_at));
-    return object;
+    json_out_object(out, "observed");
+    json_out_text(out, "phase",
+                  port_phase_name((enum port_phase)observed->phase));
+    wire_put_policy(out, "policy", &observed->readback);
+    wire_put_timestamp(out, "observed_at", observed->observed_at);
+    json_out_end(out);
 }
 
-json_t *view_vm(const struct snapshot *snapshot, const struct vm *vm,
-                bool planned)
+struct view {
+    const struct host_view *host;
+    bool planned;
+    struct str xml; /* of all ports so far */
+};
+
+/* What we add to each port: what its agent said, and how to attach it. */
+static void put_port(void *context, struct json_out *out,
+                     const struct port *port)
 {
-    const struct host_view *host = snapshot_host(snapshot, vm->host);
-    json_t *object = wire_vm(vm), *conditions = json_array();
-    json_t *ports = json_object_get(object, "ports");
-    struct str xml = {0};
-    for (size_t i = 0; i < vm->port_count; i++) {
-        const struct port *port = &vm->ports[i];
-        const struct observed_port *observed =
-            planned ? NULL : report_of(host, port);
-        json_t *item = json_array_get(ports, i);
-        auto_free char *one = libvirt_xml(host, port);
-        wire_set(item, "observed",
-                 observed ? observed_object(observed) : json_null());
-        wire_set(item, "libvirt_xml", one ? wire_text(one) : json_null());
-        if (one)
-            str_add(&xml, one);
-    }
+    struct view *view = context;
+    const struct observed_port *observed =
+        view->planned ? NULL : report_of(view->host, port);
+    auto_free char *xml = libvirt_xml(view->host, port);
+    if (observed)
+        put_observed(out, observed);
+    else
+        json_out_null(out, "observed");
+    json_out_text_or_null(out, "libvirt_xml", xml);
+    if (xml)
+        str_add(&view->xml, xml);
+}
+
+void view_vm(struct json_out *out, const struct snapshot *snapshot,
+             const struct vm *vm, bool planned)
+{
+    struct view view = {
+        .host = snapshot_host(snapshot, vm->host),
+        .planned = planned,
+    };
+    const struct wire_port_more more = {put_port, &view};
     struct condition applied = view_policy_applied(snapshot, vm, planned);
-    json_array_append_new(conditions, wire_condition(&applied));
-    wire_set(object, "conditions", conditions);
-    wire_set(object, "libvirt_xml",
-             xml.length ? wire_text(str_text(&xml)) : json_null());
-    str_done(&xml);
-    return object;
+    json_out_object(out, NULL);
+    wire_put_vm(out, vm, &more);
+    json_out_array(out, "conditions");
+    wire_put_condition(out, NULL, &applied);
+    json_out_end(out);
+    json_out_text_or_null(out, "libvirt_xml", str_text(&view.xml));
+    json_out_end(out);
+    str_done(&view.xml);
+}
+
+#define ROOM_FIRST 2048 /* a VM with one port fits */
+
+struct str view_vm_text(const struct snapshot *snapshot, const struct vm *vm,
+                        bool planned)
+{
+    struct str text = {0};
+    struct json_out out = json_out_as_text(&text);
+    str_reserve(&text, ROOM_FIRST);
+    view_vm(&out, snapshot, vm, planned);
+    return text;
 }

@@ -27,6 +27,13 @@ static const struct vm *find_vm(const struct snapshot *snapshot,
     return vm;
 }
 
+static void answer_vm(struct http_request *request, int status,
+                      const struct snapshot *snapshot, const struct vm *vm)
+{
+    struct str body = view_vm_text(snapshot, vm, false);
+    api_answer_text(request, status, &body, vm->generation, NULL);
+}
+
 HANDLER(handle_vm_show)
 {
     struct api *api = context;
@@ -34,8 +41,7 @@ HANDLER(handle_vm_show)
     struct snapshot *snapshot = service_snapshot(api->service);
     const struct vm *vm = find_vm(snapshot, http_param(request, "vm"), &err);
     if (vm)
-        api_answer(request, 200, view_vm(snapshot, vm, false), vm->generation,
-                   NULL);
+        answer_vm(request, 200, snapshot, vm);
     else
         api_error(request, &err);
     snapshot_put(snapshot);
@@ -60,7 +66,7 @@ static const struct vm *walk_next(struct walk *walk, const struct vm *last,
 }
 
 static int list_vms(const struct snapshot *snapshot,
-                    const struct http_request *request, json_t *items,
+                    const struct http_request *request, struct api_list *list,
                     char next[UUID_TEXT_SIZE], struct error *err)
 {
     size_t limit = 0;
@@ -85,10 +91,11 @@ static int list_vms(const struct snapshot *snapshot,
                uuid_compare(&view->vms[walk.index], &after) <= 0)
             walk.index++;
     while ((vm = walk_next(&walk, vm, marker ? &after : NULL))) {
-        if (json_array_size(items) == limit)
+        if (list->count == limit)
             return 0;
         uuid_format(&vm->id, next);
-        json_array_append_new(items, view_vm(snapshot, vm, false));
+        view_vm(&list->out, snapshot, vm, false);
+        list->count++;
     }
     *next = '\0';
     return 0;
@@ -100,11 +107,12 @@ HANDLER(handle_vms_list)
     struct error err = {0};
     char next[UUID_TEXT_SIZE] = "";
     struct snapshot *snapshot = service_snapshot(api->service);
-    json_t *items = json_array();
-    if (list_vms(snapshot, request, items, next, &err) == 0) {
-        api_answer_list(request, items, *next ? next : NULL);
+    struct api_list list;
+    api_list_begin(&list);
+    if (list_vms(snapshot, request, &list, next, &err) == 0) {
+        api_list_answer(request, &list, *next ? next : NULL);
     } else {
-        json_decref(items);
+        str_done(&list.text);
         api_error(request, &err);
     }
     snapshot_put(snapshot);
@@ -179,8 +187,9 @@ static void answer_creation(struct job *job, struct snapshot *snapshot,
         char id[UUID_TEXT_SIZE];
         auto_free char *location =
             mem_printf("/v1/vms/%s", uuid_format(&vm->id, id));
-        api_answer(request, dry ? 200 : 201, view_vm(snapshot, vm, dry),
-                   vm->generation, dry ? NULL : location);
+        struct str body = view_vm_text(snapshot, vm, dry);
+        api_answer_text(request, dry ? 200 : 201, &body, vm->generation,
+                        dry ? NULL : location);
     }
     ref_put(creation->vm);
     free(creation);
@@ -226,7 +235,9 @@ HANDLER(handle_vm_create)
         free(creation);
         return;
     }
-    creation->request.request_hash = hash_of(body);
+    /* Only a repeated key is ever compared. */
+    if (*creation->request.idempotency_key)
+        creation->request.request_hash = hash_of(body);
     creation->api.job.run = run_creation;
     creation->api.job.answer = answer_creation;
     api_submit(context, request, SERVICE_LANE_CLIENT, &creation->api);
@@ -258,8 +269,7 @@ static void answer_removal(struct job *job, struct snapshot *snapshot,
     if (err)
         api_error(request, err);
     else if (vm)
-        api_answer(request, 202, view_vm(snapshot, vm, false), vm->generation,
-                   NULL);
+        answer_vm(request, 202, snapshot, vm);
     else /* nothing had to be cleaned */
         http_answer_json(request, 204, NULL, NULL);
     free(removal);

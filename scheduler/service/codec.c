@@ -9,25 +9,33 @@
 #include <stdio.h>
 #include <string.h>
 
-static json_t *to_json(enum record_kind kind, const void *object)
+#define ROOM_FIRST 1024 /* a VM with one port fits */
+
+static void put_object(struct json_out *out, enum record_kind kind,
+                       const void *object)
 {
     switch (kind) {
     case RECORD_CLUSTER:
-        return wire_cluster(object);
+        json_out_json(out, NULL, wire_cluster(object));
+        break;
     case RECORD_TOKEN:
-        return wire_token_record(object);
+        json_out_json(out, NULL, wire_token_record(object));
+        break;
     case RECORD_HOST:
-        return wire_host_record(object);
+        json_out_json(out, NULL, wire_host_record(object));
+        break;
     case RECORD_VM:
-        return wire_vm_record(object);
+        wire_put_vm_record(out, object);
+        break;
     case RECORD_EVENT:
-        return wire_event_record(object);
+        wire_put_event_record(out, object);
+        break;
     case RECORD_REPORT:
     case RECORD_PRESENCE:
     case RECORD_KIND_MAX:
+        json_out_null(out, NULL);
         break;
     }
-    return json_null();
 }
 
 static void *from_json(enum record_kind kind, const json_t *value,
@@ -55,10 +63,12 @@ static void *from_json(enum record_kind kind, const json_t *value,
 
 char *codec_encode(enum record_kind kind, const void *object, size_t *length)
 {
-    auto_json json_t *value = to_json(kind, object);
-    char *text = json_text(value);
-    *length = strlen(text);
-    return text;
+    struct str text = {0};
+    struct json_out out = json_out_as_text(&text);
+    str_reserve(&text, ROOM_FIRST);
+    put_object(&out, kind, object);
+    *length = text.length;
+    return str_take(&text);
 }
 
 const char *codec_key_text(const void *key, size_t key_length,

@@ -192,6 +192,20 @@ static inline json_t *over_the_wire(json_t *value)
     return back;
 }
 
+/* What a writer of json_out.h writes: as a tree, having seen that its text is
+ * the same. */
+#define TREE_OF(write, object)                                                 \
+    __extension__({                                                            \
+        struct json_out tree_ = {0};                                           \
+        auto_str struct str text_ = {0};                                       \
+        struct json_out as_text_ = json_out_as_text(&text_);                   \
+        write(&tree_, object);                                                 \
+        write(&as_text_, object);                                              \
+        auto_free char *same_ = json_text(tree_.tree);                         \
+        ck_assert_str_eq(str_text(&text_), same_);                             \
+        tree_.tree;                                                            \
+    })
+
 static inline json_t *parsed(const char *text)
 {
     struct error err = {0};

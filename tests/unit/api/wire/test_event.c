@@ -34,12 +34,14 @@ static bool same_event(const struct event *a, const struct event *b)
 START_TEST(full_and_minimal_events_come_back_equal)
 {
     auto_event struct event *event = full();
-    auto_json json_t *value = over_the_wire(wire_event_record(event));
+    auto_json json_t *value =
+        over_the_wire(TREE_OF(wire_put_event_record, event));
     auto_event struct event *back = wire_event_read(value, &err);
     ck_assert_msg(back, "%s: %s", err.field, err.msg);
     ck_assert(same_event(event, back));
     auto_event struct event *small = event_new();
-    auto_json json_t *less = over_the_wire(wire_event_record(small));
+    auto_json json_t *less =
+        over_the_wire(TREE_OF(wire_put_event_record, small));
     auto_event struct event *again = wire_event_read(less, &err);
     ck_assert_msg(again, "%s: %s", err.field, err.msg);
     ck_assert(same_event(small, again));
@@ -49,7 +51,7 @@ END_TEST
 START_TEST(clients_get_an_event_with_milliseconds)
 {
     auto_event struct event *event = full();
-    assert_json(wire_event(event),
+    assert_json(TREE_OF(wire_put_event, event),
                 "{\"sequence\":41,\"at\":\"2026-09-21T14:13:20.123Z\","
                 "\"type\":\"VmClaimed\",\"host\":\"h17\","
                 "\"vm\":\"01890a5d-ac96-774b-bcce-b302099a8001\","
@@ -92,7 +94,7 @@ START_TEST(times_that_do_not_fit_are_refused)
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         auto_event struct event *event = event_new();
-        auto_json json_t *value = wire_event(event);
+        auto_json json_t *value = TREE_OF(wire_put_event, event);
         json_object_set_new(value, "at", parsed(texts[i]));
         err = (struct error){0};
         ck_assert_msg(!wire_event_read(value, &err), "%s", texts[i]);

@@ -71,6 +71,13 @@ static bool same_port(const struct port *a, const struct port *b)
            revision_compare(&a->revision, &b->revision) == 0;
 }
 
+static void put_vm(struct json_out *out, const struct vm *vm)
+{
+    json_out_object(out, NULL);
+    wire_put_vm(out, vm, NULL);
+    json_out_end(out);
+}
+
 static bool same_vm(const struct vm *a, const struct vm *b)
 {
     if (!uuid_equal(&a->id, &b->id) || strcmp(a->name, b->name) != 0 ||
@@ -90,7 +97,7 @@ static bool same_vm(const struct vm *a, const struct vm *b)
 START_TEST(a_full_record_comes_back_equal)
 {
     auto_vm struct vm *vm = full();
-    auto_json json_t *value = over_the_wire(wire_vm_record(vm));
+    auto_json json_t *value = over_the_wire(TREE_OF(wire_put_vm_record, vm));
     auto_vm struct vm *back = wire_vm_read(value, &err);
     ck_assert_msg(back, "%s: %s", err.field, err.msg);
     ck_assert(same_vm(vm, back));
@@ -101,7 +108,7 @@ START_TEST(a_minimal_record_comes_back_equal)
 {
     auto_vm struct vm *vm = vm_new(0);
     vm->id = sample_uuid(1);
-    auto_json json_t *value = over_the_wire(wire_vm_record(vm));
+    auto_json json_t *value = over_the_wire(TREE_OF(wire_put_vm_record, vm));
     auto_vm struct vm *back = wire_vm_read(value, &err);
     ck_assert_msg(back, "%s: %s", err.field, err.msg);
     ck_assert(same_vm(vm, back));
@@ -115,7 +122,7 @@ START_TEST(a_record_fits_the_store_with_all_ports)
     vm->id = sample_uuid(1);
     for (size_t i = 0; i < VM_PORTS_MAX; i++)
         vm->ports[i] = one->ports[0];
-    auto_json json_t *value = wire_vm_record(vm);
+    auto_json json_t *value = TREE_OF(wire_put_vm_record, vm);
     char *text = json_text(value);
     ck_assert_uint_lt(strlen(text), 1u << 20);
     free(text);
@@ -127,7 +134,7 @@ END_TEST
 START_TEST(clients_get_the_shape_of_the_contract)
 {
     auto_vm struct vm *vm = full();
-    auto_json json_t *value = wire_vm(vm);
+    auto_json json_t *value = TREE_OF(put_vm, vm);
     auto_json json_t *ports = json_incref(json_object_get(value, "ports"));
     json_object_del(value, "ports");
     assert_json(json_incref(value),
@@ -169,8 +176,8 @@ END_TEST
 START_TEST(what_only_the_store_keeps_is_not_told)
 {
     auto_vm struct vm *vm = full();
-    auto_json json_t *rest = wire_vm(vm);
-    auto_json json_t *record = wire_vm_record(vm);
+    auto_json json_t *rest = TREE_OF(put_vm, vm);
+    auto_json json_t *record = TREE_OF(wire_put_vm_record, vm);
     ck_assert_ptr_null(json_object_get(rest, "idempotency_key"));
     ck_assert_ptr_null(json_object_get(rest, "request_hash"));
     ck_assert_str_eq(json_string_value(json_object_get(record, "request_hash")),
@@ -190,7 +197,7 @@ static void refused_with(json_t *record, const char *field, const char *msg)
 START_TEST(faults_are_named_with_their_place)
 {
     auto_vm struct vm *vm = full();
-    auto_json json_t *record = wire_vm_record(vm);
+    auto_json json_t *record = TREE_OF(wire_put_vm_record, vm);
     json_t *port = json_array_get(json_object_get(record, "ports"), 1);
     json_object_set_new(port, "policy", parsed("{\"vlan\":4095}"));
     refused_with(record, "ports[1].policy.vlan", "802.1Q");
@@ -218,7 +225,7 @@ END_TEST
 START_TEST(ports_are_bounded)
 {
     auto_vm struct vm *vm = full();
-    auto_json json_t *record = wire_vm_record(vm);
+    auto_json json_t *record = TREE_OF(wire_put_vm_record, vm);
     json_t *ports = json_object_get(record, "ports");
     while (json_array_size(ports) <= VM_PORTS_MAX)
         json_array_append(ports, json_array_get(ports, 0));
@@ -229,7 +236,7 @@ END_TEST
 START_TEST(records_of_a_newer_version_are_read)
 {
     auto_vm struct vm *vm = full();
-    auto_json json_t *record = wire_vm_record(vm);
+    auto_json json_t *record = TREE_OF(wire_put_vm_record, vm);
     json_object_set_new(record, "from_the_future", json_true());
     json_object_set_new(json_array_get(json_object_get(record, "ports"), 0),
                         "also_new", json_integer(1));

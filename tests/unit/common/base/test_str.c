@@ -190,6 +190,25 @@ START_TEST(threads_get_the_same_texts)
 }
 END_TEST
 
+START_TEST(digits_are_put_as_printf_does)
+{
+    static const uint64_t numbers[] = {0, 7, 10, 99, 100, 65535, UINT64_MAX};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        unsigned long long number = numbers[i];
+        char expected[32], text[32];
+        snprintf(expected, sizeof expected, "%llu", number);
+        *str_put_u64(text, number) = '\0';
+        ck_assert_str_eq(text, expected);
+        snprintf(expected, sizeof expected, "%016llx", number);
+        *str_put_hex(text, number, 16) = '\0';
+        ck_assert_str_eq(text, expected);
+        snprintf(expected, sizeof expected, "%020llu", number);
+        *str_put_digits(text, number, 20) = '\0';
+        ck_assert_str_eq(text, expected);
+    }
+}
+END_TEST
+
 CHECK_MAIN("str", a_buffer_grows_and_is_always_terminated,
            a_text_longer_than_the_buffer_is_printed_whole,
            a_taken_text_leaves_an_empty_buffer,
@@ -198,4 +217,4 @@ CHECK_MAIN("str", a_buffer_grows_and_is_always_terminated,
            a_start_is_found, a_hash_is_that_of_fnv_1a,
            equal_texts_are_interned_once,
            interning_is_bounded_and_keeps_what_it_has,
-           threads_get_the_same_texts);
+           threads_get_the_same_texts, digits_are_put_as_printf_does);
