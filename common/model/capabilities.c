@@ -65,6 +65,79 @@ bool capabilities_equal(const struct capabilities *a,
     return true;
 }
 
+static bool works(const struct capability *c)
+{
+    return c->support == CAPABILITY_SUPPORTED ||
+           c->support == CAPABILITY_CONDITIONAL;
+}
+
+/* The order of belief (capabilities.h); 0 = says nothing. */
+static unsigned belief(const struct capability *c)
+{
+    if (c->support == CAPABILITY_UNKNOWN)
+        return 0;
+    switch ((enum capability_source)c->source) {
+    case CAPABILITY_SOURCE_PROBED:
+        return works(c) ? 2 : 4;
+    case CAPABILITY_SOURCE_OPERATOR:
+        return 3;
+    case CAPABILITY_SOURCE_PLUGIN:
+    case CAPABILITY_SOURCE_NONE:
+    case CAPABILITY_SOURCE_MAX:
+        break;
+    }
+    return 1;
+}
+
+static bool has_note(const struct capability *c)
+{
+    return c->note && *c->note;
+}
+
+static uint32_t lower_max(uint32_t a, uint32_t b)
+{
+    return a && (!b || a < b) ? a : b;
+}
+
+/* A plug-in knows what a probe in one state can't see. */
+static struct capability qualify(const struct capability *probed,
+                                 const struct capability *plugin)
+{
+    struct capability made = *probed;
+    made.max = lower_max(probed->max, plugin->max);
+    made.needs |= plugin->needs;
+    if (plugin->support == CAPABILITY_CONDITIONAL)
+        made.support = CAPABILITY_CONDITIONAL;
+    bool told = made.support != probed->support ||
+                made.needs != probed->needs || made.max != probed->max;
+    if (told && has_note(plugin))
+        made.note = plugin->note;
+    return made;
+}
+
+struct capability capability_merge(const struct capability *a,
+                                   const struct capability *b)
+{
+    const struct capability *more = belief(b) > belief(a) ? b : a;
+    const struct capability *less = more == a ? b : a;
+    if (belief(more) == 0)
+        return has_note(a) || !has_note(b) ? *a : *b;
+    if (belief(more) == 2 && belief(less) == 1 && works(less))
+        return qualify(more, less);
+    return *more;
+}
+
+struct capabilities capabilities_merge(const struct capabilities *a,
+                                       const struct capabilities *b)
+{
+    struct capabilities made;
+    for (int i = 0; i < POLICY_FIELD_MAX; i++)
+        made.field[i] = capability_merge(&a->field[i], &b->field[i]);
+    for (int i = 0; i < CAPABILITY_TRAIT_MAX; i++)
+        made.trait[i] = capability_merge(&a->trait[i], &b->trait[i]);
+    return made;
+}
+
 /* The number that a capability's 'max' bounds; 0 for fields without one. */
 static uint32_t field_number(const struct policy *policy,
                              enum policy_field field)
@@ -122,9 +195,8 @@ static const char *field_refused(const struct capability *capability,
                                  enum policy_field field)
 {
     bool is_clean = policy_field_equal(policy, clean, field);
-    const char *note = capability->note && *capability->note
-                           ? capability->note
-                           : "the PF does not support it";
+    const char *note =
+        has_note(capability) ? capability->note : "the PF does not support it";
     /* The other clean values are the absence of a feature; spoofchk on is a
      * protection that somebody relies on, so a PF known to lack it won't do. */
     if (is_clean && field == POLICY_SPOOFCHK &&

@@ -80,6 +80,17 @@ struct capabilities capabilities_unknown(void);
 bool capabilities_equal(const struct capabilities *a,
                         const struct capabilities *b);
 
+/* One statement out of two about the same field or trait, by the order of
+ * belief at the top of this file; of two that are believed alike, 'a'. A
+ * plug-in's word about what a probe proved to work adds what it needs and a
+ * lower 'max', with the plug-in's note; the source stays the probe. In whichever
+ * order the statements of one PF are merged, the result is the same. */
+struct capability capability_merge(const struct capability *a,
+                                   const struct capability *b);
+/* The same for whole records. */
+struct capabilities capabilities_merge(const struct capabilities *a,
+                                       const struct capabilities *b);
+
 /* The link as conditional fields see it. */
 struct link_facts {
     bool up;

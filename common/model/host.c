@@ -88,26 +88,17 @@ uint64_t pf_promisable_mbps(const struct pf *pf,
     return pf_link_speed_mbps(pf, setting) * percent / 100;
 }
 
-/* The operator can't talk away what a probe proved not to work. */
-static void lay_word(struct capability *have, const struct capability *word)
-{
-    bool disproved = have->support == CAPABILITY_UNSUPPORTED &&
-                     have->source == CAPABILITY_SOURCE_PROBED;
-    if (word->support == CAPABILITY_UNKNOWN || disproved)
-        return;
-    *have = *word;
-    have->source = CAPABILITY_SOURCE_OPERATOR;
-}
-
 struct capabilities pf_capabilities(const struct pf *pf,
                                     const struct pf_setting *setting)
 {
-    struct capabilities made = pf->capabilities;
-    for (int i = 0; setting && i < POLICY_FIELD_MAX; i++)
-        lay_word(&made.field[i], &setting->words.field[i]);
-    for (int i = 0; setting && i < CAPABILITY_TRAIT_MAX; i++)
-        lay_word(&made.trait[i], &setting->words.trait[i]);
-    return made;
+    if (!setting)
+        return pf->capabilities;
+    struct capabilities words = setting->words;
+    for (int i = 0; i < POLICY_FIELD_MAX; i++)
+        words.field[i].source = CAPABILITY_SOURCE_OPERATOR;
+    for (int i = 0; i < CAPABILITY_TRAIT_MAX; i++)
+        words.trait[i].source = CAPABILITY_SOURCE_OPERATOR;
+    return capabilities_merge(&pf->capabilities, &words);
 }
 
 const struct pf_setting *host_pf_setting(const struct host *host,

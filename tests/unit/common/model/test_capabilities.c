@@ -129,6 +129,198 @@ START_TEST(fields_that_are_not_asked_for_do_not_count)
 }
 END_TEST
 
+/* A policy with one rate only. */
+static struct policy rate(uint32_t mbps)
+{
+    return (struct policy){.set = POLICY_BIT(POLICY_MAX_TX_RATE_MBPS),
+                           .max_tx_rate_mbps = mbps};
+}
+
+/* NULL = let through. */
+static const char *refusal(const struct capability *capability,
+                           const struct link_facts *link, uint32_t mbps)
+{
+    struct capabilities c = all(CAPABILITY_UNKNOWN);
+    c.field[POLICY_MAX_TX_RATE_MBPS] = *capability;
+    struct policy p = rate(mbps);
+    enum policy_field field = POLICY_FIELD_MAX;
+    const char *why = NULL;
+    if (capabilities_allow(&c, link, &p, &field, &why))
+        return NULL;
+    ck_assert_int_eq(field, POLICY_MAX_TX_RATE_MBPS);
+    ck_assert_ptr_nonnull(why);
+    return why;
+}
+
+#define NEEDS_UP CAPABILITY_NEED_BIT(CAPABILITY_NEED_LINK_UP)
+#define NEEDS_SPEED CAPABILITY_NEED_BIT(CAPABILITY_NEED_LINK_SPEED)
+
+START_TEST(what_needs_the_link_up_waits_for_it)
+{
+    struct capability c = {.support = CAPABILITY_CONDITIONAL,
+                           .needs = NEEDS_UP};
+    struct link_facts down = {.up = false, .speed_mbps = 1000};
+    struct link_facts unknown_speed = {.up = true};
+    ck_assert_ptr_null(refusal(&c, &up, 5000));
+    ck_assert_ptr_null(refusal(&c, &unknown_speed, 5000));
+    ck_assert_ptr_nonnull(strstr(refusal(&c, &down, 500), "link is up"));
+    /* 0 is the clean value: it is taken in any state. */
+    ck_assert_ptr_null(refusal(&c, &down, 0));
+    ck_assert(capability_given(&c, &up));
+    ck_assert(!capability_given(&c, &down));
+}
+END_TEST
+
+START_TEST(what_needs_the_links_speed_ends_there)
+{
+    struct capability c = {.support = CAPABILITY_CONDITIONAL,
+                           .needs = NEEDS_SPEED};
+    struct link_facts slow = {.up = true, .speed_mbps = 100};
+    struct link_facts unknown_speed = {.up = true};
+    ck_assert_ptr_null(refusal(&c, &up, 1000));
+    ck_assert_ptr_nonnull(strstr(refusal(&c, &up, 1001), "above the link"));
+    ck_assert_ptr_null(refusal(&c, &slow, 100));
+    ck_assert_ptr_nonnull(strstr(refusal(&c, &slow, 1000), "above the link"));
+    ck_assert_ptr_nonnull(strstr(refusal(&c, &unknown_speed, 1), "tells none"));
+    ck_assert(capability_given(&c, &slow));
+    ck_assert(!capability_given(&c, &unknown_speed));
+}
+END_TEST
+
+START_TEST(both_needs_are_asked_for)
+{
+    struct capability c = {.support = CAPABILITY_CONDITIONAL,
+                           .needs = NEEDS_UP | NEEDS_SPEED};
+    struct link_facts down = {.up = false, .speed_mbps = 1000};
+    ck_assert_ptr_null(refusal(&c, &up, 1000));
+    ck_assert_ptr_nonnull(strstr(refusal(&c, &down, 1000), "link is up"));
+    ck_assert_ptr_nonnull(strstr(refusal(&c, &up, 1001), "above the link"));
+    /* Needs of what is plainly supported mean nothing. */
+    c.support = CAPABILITY_SUPPORTED;
+    ck_assert_ptr_null(refusal(&c, &down, 5000));
+}
+END_TEST
+
+/* ---- the order of belief ---------------------------------------------------------- */
+
+static struct capability said(enum capability_source source,
+                              enum capability_support support, const char *note)
+{
+    return (struct capability){
+        .support = (uint8_t)support, .source = (uint8_t)source, .note = note};
+}
+
+static bool same(const struct capability *a, const struct capability *b)
+{
+    return a->support == b->support && a->source == b->source &&
+           a->needs == b->needs && a->max == b->max &&
+           strcmp(a->note, b->note) == 0;
+}
+
+/* Merged in either order. */
+static struct capability merged(const struct capability *a,
+                                const struct capability *b)
+{
+    struct capability one = capability_merge(a, b);
+    struct capability other = capability_merge(b, a);
+    ck_assert(same(&one, &other));
+    return one;
+}
+
+START_TEST(sources_are_believed_in_order)
+{
+    const struct capability order[] = {
+        said(CAPABILITY_SOURCE_PROBED, CAPABILITY_UNSUPPORTED, "EOPNOTSUPP"),
+        said(CAPABILITY_SOURCE_OPERATOR, CAPABILITY_SUPPORTED, "tried it"),
+        said(CAPABILITY_SOURCE_PROBED, CAPABILITY_SUPPORTED, "read back"),
+        said(CAPABILITY_SOURCE_PLUGIN, CAPABILITY_UNSUPPORTED, "data sheet"),
+        said(CAPABILITY_SOURCE_PROBED, CAPABILITY_UNKNOWN, "not tried"),
+        said(CAPABILITY_SOURCE_NONE, CAPABILITY_UNKNOWN, ""),
+    };
+    size_t count = sizeof order / sizeof *order;
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = i; j < count; j++) {
+            struct capability got = merged(&order[i], &order[j]);
+            ck_assert_msg(same(&got, &order[i]), "%zu and %zu", i, j);
+        }
+}
+END_TEST
+
+START_TEST(an_operator_may_deny_what_works)
+{
+    struct capability probed =
+        said(CAPABILITY_SOURCE_PROBED, CAPABILITY_SUPPORTED, "");
+    struct capability word =
+        said(CAPABILITY_SOURCE_OPERATOR, CAPABILITY_UNSUPPORTED, "too slow");
+    struct capability got = merged(&probed, &word);
+    ck_assert(same(&got, &word));
+}
+END_TEST
+
+START_TEST(a_plugin_qualifies_what_a_probe_proved)
+{
+    struct capability probed =
+        said(CAPABILITY_SOURCE_PROBED, CAPABILITY_SUPPORTED, "");
+    struct capability plugin = said(CAPABILITY_SOURCE_PLUGIN,
+                                    CAPABILITY_CONDITIONAL, "driver's source");
+    plugin.needs = NEEDS_UP;
+    plugin.max = 1000;
+    struct capability got = merged(&probed, &plugin);
+    ck_assert_uint_eq(got.support, CAPABILITY_CONDITIONAL);
+    ck_assert_uint_eq(got.source, CAPABILITY_SOURCE_PROBED);
+    ck_assert_uint_eq(got.needs, NEEDS_UP);
+    ck_assert_uint_eq(got.max, 1000);
+    ck_assert_str_eq(got.note, "driver's source");
+    /* Needs add up, the lower end of a range holds. */
+    probed.support = CAPABILITY_CONDITIONAL;
+    probed.needs = NEEDS_SPEED;
+    probed.max = 100;
+    got = merged(&probed, &plugin);
+    ck_assert_uint_eq(got.needs, NEEDS_UP | NEEDS_SPEED);
+    ck_assert_uint_eq(got.max, 100);
+    /* A plug-in that knows nothing more leaves the note. */
+    probed.note = "EINVAL above the link's speed";
+    plugin.needs = NEEDS_SPEED;
+    got = merged(&probed, &plugin);
+    ck_assert(same(&got, &probed));
+}
+END_TEST
+
+START_TEST(three_sources_give_the_same_in_any_order)
+{
+    struct capability of[3] = {
+        said(CAPABILITY_SOURCE_PROBED, CAPABILITY_SUPPORTED, ""),
+        said(CAPABILITY_SOURCE_OPERATOR, CAPABILITY_CONDITIONAL, "word"),
+        said(CAPABILITY_SOURCE_PLUGIN, CAPABILITY_CONDITIONAL, "source"),
+    };
+    of[1].needs = NEEDS_SPEED;
+    of[2].needs = NEEDS_UP;
+    for (int i = 0; i < 3; i++) {
+        struct capability two =
+            capability_merge(&of[(i + 1) % 3], &of[(i + 2) % 3]);
+        struct capability got = merged(&of[i], &two);
+        ck_assert(same(&got, &of[1]));
+    }
+}
+END_TEST
+
+START_TEST(records_are_merged_member_by_member)
+{
+    struct capabilities a = capabilities_unknown(), b = a;
+    a.field[POLICY_MAC] =
+        said(CAPABILITY_SOURCE_PROBED, CAPABILITY_SUPPORTED, "");
+    b.field[POLICY_TRUST] =
+        said(CAPABILITY_SOURCE_PLUGIN, CAPABILITY_UNSUPPORTED, "none");
+    b.trait[CAPABILITY_TRAIT_FLR] =
+        said(CAPABILITY_SOURCE_PLUGIN, CAPABILITY_SUPPORTED, "");
+    struct capabilities want = a;
+    want.field[POLICY_TRUST] = b.field[POLICY_TRUST];
+    want.trait[CAPABILITY_TRAIT_FLR] = b.trait[CAPABILITY_TRAIT_FLR];
+    struct capabilities got = capabilities_merge(&a, &b);
+    ck_assert(capabilities_equal(&got, &want));
+}
+END_TEST
+
 START_TEST(the_virtio_path_lacks_what_the_parity_table_says)
 {
     static const bool lacks[POLICY_FIELD_MAX] = {
@@ -160,4 +352,10 @@ CHECK_MAIN("capabilities", supported_and_conditional_fields_are_allowed,
            spoofchk_on_is_refused_where_it_is_known_to_be_missing,
            a_maximum_is_honoured_and_0_is_none,
            fields_that_are_not_asked_for_do_not_count,
+           what_needs_the_link_up_waits_for_it,
+           what_needs_the_links_speed_ends_there, both_needs_are_asked_for,
+           sources_are_believed_in_order, an_operator_may_deny_what_works,
+           a_plugin_qualifies_what_a_probe_proved,
+           three_sources_give_the_same_in_any_order,
+           records_are_merged_member_by_member,
            the_virtio_path_lacks_what_the_parity_table_says);
