@@ -6,11 +6,16 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 find_run
 TOKEN_FILE=$RUN/data/admin.token
-PF_igb=0000:01:00.0 NETDEV_igb=pf0 VFS_igb=7
-PF_netdevsim=netdevsim1 NETDEV_netdevsim=eni1np1 VFS_netdevsim=64
+# By kind: the card's address, its netdev, how many VFs `start` enables, the physical network it is put on.
+PF_igb=0000:01:00.0 NETDEV_igb=pf0 VFS_igb=7 NET_igb=physnet0
+PF_netdevsim=netdevsim1 NETDEV_netdevsim=eni1np1 VFS_netdevsim=64 NET_netdevsim=physnet1
+PF_virtio=0000:01:00.0 NETDEV_virtio=pf0 VFS_virtio=4 NET_virtio=physnet2
+PF_deb12=0000:01:00.0 NETDEV_deb12=pf0 VFS_deb12=7 NET_deb12=physnet3
 kind_of() { (host_line "$1" && echo "$KIND"); }
 pf_of() { local name && name=PF_$(kind_of "$1") && echo "${!name}"; }
 netdev_of() { local name && name=NETDEV_$(kind_of "$1") && echo "${!name}"; }
+net_of() { local name && name=NET_$(kind_of "$1") && echo "${!name}"; }
+has_host() { awk -v h="$1" '$1 == h { found = 1 } END { exit !found }' "$RUN/hosts"; } # HOST: is it in this lab?
 vfs_of() { local name && name=VFS_$(kind_of "$1") && echo "${!name}"; }
 
 fail() {

@@ -5,7 +5,8 @@
 LAB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CACHE=${SRIOV_LAB_CACHE:-/var/cache/sriov-lab}
 STATE=${SRIOV_LAB_STATE:-/var/lib/sriov-lab}
-BRIDGE_ADDRESS=10.40.0.1
+BRIDGE_ADDRESS=10.40.0.1 DATA_ADDRESS=10.50.0.1
+MEMORY_MIB=${SRIOV_LAB_MEMORY:-768}
 export LC_ALL=C
 
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*"; }
@@ -35,7 +36,8 @@ need_programs() {
 }
 
 # --- runs -------------------------------------------------------------------------------------------------------------
-# A run is a folder: netns (name), hosts (one line: NAME KIND ID), and per host HOST.pid HOST.console HOST.qemu.
+# A run is a folder: netns (name), images (SUITE FOLDER), hosts (NAME KIND ID EXTRA,… or -), and per host HOST.pid
+# HOST.console HOST.qcow2 (disk writes) HOST.ctl (ssh).
 
 take_dir_option() { # sets RUN and REST from "$@": [--dir DIR] anything...
     RUN=""
@@ -53,10 +55,11 @@ find_run() { # RUN, or the one that `up` noted as current
     NETNS=$(<"$RUN/netns")
 }
 
-host_line() { # HOST: sets HOST KIND ID
+host_line() { # HOST: sets HOST KIND ID EXTRA
     HOST=$1
-    read -r KIND ID < <(awk -v h="$1" '$1 == h { print $2, $3 }' "$RUN/hosts") ||
+    read -r KIND ID EXTRA < <(awk -v h="$1" '$1 == h { print $2, $3, $4 }' "$RUN/hosts") ||
         die "no host '$1' in this lab; there are: $(awk '{ printf "%s ", $1 }' "$RUN/hosts")"
+    [ "$EXTRA" != - ] || EXTRA=
 }
 
 # nsenter, not "ip netns exec": that mounts a new /sys, which a plain chroot does not allow.
