@@ -17,14 +17,16 @@ static struct linux_host *linux_of(struct host_backend *backend)
     return (struct linux_host *)backend;
 }
 
-static struct scan scan_of(struct linux_host *host, struct notes *notes)
+static struct scan scan_of(struct linux_host *host, struct notes *notes,
+                           struct scan_cache *cache)
 {
     return (struct scan){.sysfs = &host->sysfs,
                          .route = host->route,
                          .devlink = host->devlink,
                          .ids = host->ids,
                          .notes = notes,
-                         .management = &host->management};
+                         .management = &host->management,
+                         .cache = cache};
 }
 
 /* A PF as it is now, and what its events need to know of it. */
@@ -64,7 +66,8 @@ static struct inventory *linux_inventory(struct host_backend *backend,
 {
     struct linux_host *host = linux_of(backend);
     auto_free struct notes *notes = mem_new(struct notes);
-    struct scan scan = scan_of(host, notes);
+    auto_scan_cache struct scan_cache cache = {0};
+    struct scan scan = scan_of(host, notes, &cache);
     if (!sysfs_exists(&host->sysfs, "sys/class") &&
         !sysfs_exists(&host->sysfs, "sys/bus") &&
         !sysfs_exists(&host->sysfs, "proc/meminfo")) {
@@ -102,7 +105,8 @@ static struct pf *linux_read_pf(struct host_backend *backend,
                                 const struct pf *known, struct error *err)
 {
     struct linux_host *host = linux_of(backend);
-    struct scan scan = scan_of(host, NULL);
+    auto_scan_cache struct scan_cache cache = {0};
+    struct scan scan = scan_of(host, NULL, &cache);
     if (!pf_is_one(&host->sysfs, key)) {
         error_fill(err, ERROR_VANISHED, 0, "", "there is no PF %s", key->text);
         return NULL;

@@ -59,7 +59,8 @@ int linux_vf_reset(struct host_backend *backend, const struct pf_key *pf,
 {
     struct linux_host *host = (struct linux_host *)backend;
     const struct sysfs *sysfs = &host->sysfs;
-    struct scan scan = {.sysfs = sysfs, .route = host->route};
+    auto_scan_cache struct scan_cache cache = {0};
+    struct scan scan = {.sysfs = sysfs, .route = host->route, .cache = &cache};
     struct pci_address address;
     struct vf vf;
     if (!pf_key_pci(pf, &address))

@@ -3,6 +3,7 @@
  * expected was read on those hosts with ip-link(8), ip-route(8) and lspci(8)
  * when they were captured:
  *
+ *   both       mgmt0, a virtio NIC without SR-IOV
  *   igb        pf0 in br0 with the default route, 7 VFs: 1 on vfio-pci, 2 up,
  *              3 moved to another network namespace, 4 with an IPv6 address,
  *              the others unused
@@ -35,7 +36,7 @@ static const struct pf *read_captured(const char *file, const char *text)
     ck_assert_msg(host != NULL, "%s", err.msg);
     seen = host->ops->inventory(host, &err);
     ck_assert_msg(seen != NULL, "%s", err.msg);
-    ck_assert_uint_eq(seen->pf_count, 1);
+    ck_assert_uint_eq(seen->pf_count, 2);
     ck_assert(pf_key_parse(text, &key));
     const struct pf *pf = inventory_pf(seen, &key);
     ck_assert_ptr_nonnull(pf);
@@ -66,6 +67,7 @@ START_TEST(the_igb_host_is_read_as_it_was)
     ck_assert_uint_eq(pf->num_vfs, 7);
     ck_assert(pf->management);
     ck_assert_str_eq(pf->management_reason, "default route via br0 over pf0");
+    ck_assert_str_eq(pf->used_by, "device br0"); /* without 'uevent' */
 }
 END_TEST
 
@@ -116,6 +118,22 @@ START_TEST(the_netdevsim_host_is_read_as_it_was)
 }
 END_TEST
 
+START_TEST(a_nic_without_sriov_is_a_pf_without_vfs)
+{
+    static const struct {
+        const char *file, *used_by;
+    } trees[] = {
+        {"tests/fixtures/sysfs/igb.tree", "network 10.8.0.0/24"},
+        {"tests/fixtures/sysfs/netdevsim.tree", "network 10.40.0.0/24"}};
+    const struct pf *pf = read_captured(trees[_i].file, "0000:00:02.0");
+    ck_assert_str_eq(pf->netdev, "mgmt0");
+    ck_assert_str_eq(pf->driver, "virtio-pci");
+    ck_assert_uint_eq(pf->total_vfs, 0);
+    ck_assert_uint_eq(pf->vf_count, 0);
+    ck_assert_str_eq(pf->used_by, trees[_i].used_by);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("agent/host captured trees");
@@ -124,6 +142,7 @@ int main(void)
     tcase_add_test(c, the_igb_host_is_read_as_it_was);
     tcase_add_test(c, the_igb_hosts_vfs_are_read_as_they_were);
     tcase_add_test(c, the_netdevsim_host_is_read_as_it_was);
+    tcase_add_loop_test(c, a_nic_without_sriov_is_a_pf_without_vfs, 0, 2);
     suite_add_tcase(s, c);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);

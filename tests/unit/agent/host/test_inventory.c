@@ -230,15 +230,6 @@ START_TEST(of_two_ports_the_lower_one_is_the_pfs_device)
 }
 END_TEST
 
-START_TEST(a_device_of_another_class_is_no_pf)
-{
-    tree_igb(&tree, 0);
-    tree_text(&tree, "sys/devices/" TREE_IGB_FOLDER "/class", "0x010802");
-    read_tree();
-    ck_assert_uint_eq(seen->pf_count, 0);
-}
-END_TEST
-
 START_TEST(a_pf_without_driver_is_told_without_guesses)
 {
     tree_igb(&tree, 0);
@@ -550,7 +541,6 @@ static Suite *suite(void)
     tcase_add_test(c, without_debugfs_netdevsims_limit_is_named_unreadable);
     tcase_add_test(c, the_uplink_is_the_pfs_device_and_not_a_representor);
     tcase_add_test(c, of_two_ports_the_lower_one_is_the_pfs_device);
-    tcase_add_test(c, a_device_of_another_class_is_no_pf);
     tcase_add_test(c, a_pf_without_driver_is_told_without_guesses);
     tcase_add_test(c, a_default_route_marks_its_pf_as_management);
     tcase_add_test(c, a_default_route_over_a_bridge_is_followed_down_to_the_pf);

@@ -98,15 +98,16 @@ struct tree_function {
     const char *vendor, *device; /* "0x8086" */
     const char *driver;          /* NULL = none */
     int iommu_group;             /* -1 = none */
+    const char *class;           /* NULL = "0x020000", Ethernet */
 };
 
-/* A PCI network function below sys/devices, and its link in sys/bus/pci. */
+/* A PCI function below sys/devices, and its link in sys/bus/pci. */
 static inline void tree_pci(const struct tree *tree,
                             const struct tree_function *f)
 {
     auto_free char *folder =
         mem_printf("sys/devices/%s/%s", f->parent, f->address);
-    tree_attribute(tree, folder, "class", "0x020000");
+    tree_attribute(tree, folder, "class", f->class ? f->class : "0x020000");
     tree_attribute(tree, folder, "vendor", f->vendor);
     tree_attribute(tree, folder, "device", f->device);
     tree_attribute(tree, folder, "numa_node", "-1");

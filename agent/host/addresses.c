@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading IP addresses: see addresses.h. */
+#include "agent/host/addresses.h"
+
+#include "common/base/mem.h"
+#include "common/base/str.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <net/route.h>
+#include <netlink/attr.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_MAX (8u << 20)
+/* include/net/ipv6.h: the scope that if_inet6 shows of link-local addresses. */
+#define IPV6_ADDR_LINKLOCAL 0x20u
+
+void addresses_done(struct addresses *addresses)
+{
+    free(addresses->items);
+    *addresses = (struct addresses){0};
+}
+
+static struct address_item *add(struct addresses *addresses)
+{
+    mem_grow(&addresses->items, &addresses->capacity, addresses->count,
+             sizeof *addresses->items);
+    struct address_item *item = &addresses->items[addresses->count++];
+    *item = (struct address_item){0};
+    return item;
+}
+
+static void set_text(struct address_item *item, const char *what, int family,
+                     const void *address, unsigned prefix)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    inet_ntop(family, address, text, sizeof text);
+    snprintf(item->text, sizeof item->text, "%s %s/%u", what, text,
+             prefix > 128 ? 128 : prefix);
+}
+
+/* ---- live ---------------------------------------------------------------- */
+
+static void on_address(void *context, const struct nlmsghdr *answer)
+{
+    struct nlmsghdr *header = (struct nlmsghdr *)(uintptr_t)answer;
+    struct nlattr *tb[IFA_MAX + 1];
+    if (answer->nlmsg_type != RTM_NEWADDR ||
+        nlmsg_parse(header, sizeof(struct ifaddrmsg), tb, IFA_MAX, NULL) < 0)
+        return;
+    const struct ifaddrmsg *message = nlmsg_data(header);
+    bool v6 = message->ifa_family == AF_INET6;
+    if (!v6 && message->ifa_family != AF_INET)
+        return;
+    struct nlattr *address = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];
+    struct address_item *item = add(context);
+    item->index = (int)message->ifa_index;
+    item->passing = v6 && (message->ifa_scope == RT_SCOPE_LINK ||
+                           (message->ifa_flags & IFA_F_TEMPORARY) != 0);
+    if (address && nla_len(address) >= (v6 ? 16 : 4))
+        set_text(item, "address", message->ifa_family, nla_data(address),
+                 message->ifa_prefixlen);
+    else
+        snprintf(item->text, sizeof item->text, "an address");
+}
+
+static int from_kernel(struct addresses *addresses, struct nl_port *port,
+                       struct error *err)
+{
+    auto_nl_msg struct nl_msg *msg =
+        nlmsg_alloc_simple(RTM_GETADDR, NLM_F_DUMP);
+    if (!msg)
+        abort();
+    struct ifaddrmsg request = {.ifa_family = AF_UNSPEC};
+    nlmsg_append(msg, &request, sizeof request, NLMSG_ALIGNTO);
+    return nl_talk(port, msg, on_address, addresses, "read the addresses", err);
+}
+
+/* ---- a copied tree --------------------------------------------------------- */
+
+/* "fe80...0a 02 40 20 80     eth1": address, index, prefix, scope, flags. */
+static void take_line6(struct addresses *addresses, const char *line)
+{
+    char hex[33];
+    char netdev[16];
+    unsigned prefix = 0;
+    unsigned scope = 0;
+    unsigned flags = 0;
+    uint8_t bytes[16];
+    if (sscanf(line, "%32s %*s %x %x %x %15s", hex, &prefix, &scope, &flags,
+               netdev) != 5)
+        return;
+    struct address_item *item = add(addresses);
+    str_copy(item->netdev, netdev);
+    item->passing =
+        scope == IPV6_ADDR_LINKLOCAL || (flags & IFA_F_TEMPORARY) != 0;
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        char byte[3] = {hex[2 * i], hex[2 * i] ? hex[2 * i + 1] : '\0', '\0'};
+        uint64_t value = 0;
+        if (!str_to_u64(byte, 16, UINT8_MAX, &value)) {
+            snprintf(item->text, sizeof item->text, "an address");
+            return;
+        }
+        bytes[i] = (uint8_t)value;
+    }
+    set_text(item, "address", AF_INET6, bytes, prefix);
+}
+
+/* "eth0 0002A8C0 00000000 0001 0 0 100 00FFFFFF ...": device, destination,
+ * gateway, flags, ..., mask; numbers in hex, as they lie in memory. */
+static void take_line4(struct addresses *addresses, const char *line)
+{
+    char netdev[16];
+    unsigned destination = 0;
+    unsigned flags = 0;
+    unsigned mask = 0;
+    if (sscanf(line, "%15s %x %*s %x %*s %*s %*s %x", netdev, &destination,
+               &flags, &mask) != 4 ||
+        !(flags & RTF_UP) || (flags & (RTF_GATEWAY | RTF_REJECT)) || mask == 0)
+        return;
+    struct address_item *item = add(addresses);
+    str_copy(item->netdev, netdev);
+    set_text(item, "network", AF_INET, &destination,
+             (unsigned)__builtin_popcount(mask));
+}
+
+static int from_file(struct addresses *addresses, const struct sysfs *sysfs,
+                     const char *path,
+                     void (*take)(struct addresses *, const char *),
+                     struct error *err)
+{
+    auto_free char *text = sysfs_read_all(sysfs, path, TEXT_MAX, err);
+    if (!text)
+        return err->sys == ENOENT ? 0 : -1;
+    char *rest = text;
+    char *line;
+    while ((line = strsep(&rest, "\n")))
+        take(addresses, line);
+    return 0;
+}
+
+static void load(struct addresses *addresses, const struct sysfs *sysfs,
+                 struct nl_port *port, struct notes *notes)
+{
+    struct error err = {0};
+    addresses->loaded = true;
+    int result =
+        port ? from_kernel(addresses, port, &err)
+             : from_file(addresses, sysfs, "proc/net/route", take_line4, &err);
+    if (result == 0 && !port)
+        result =
+            from_file(addresses, sysfs, "proc/net/if_inet6", take_line6, &err);
+    addresses->unknown = result < 0;
+    if (result < 0)
+        notes_error(notes, "IP addresses", &err);
+}
+
+const char *addresses_find(struct addresses *addresses,
+                           const struct sysfs *sysfs, struct nl_port *port,
+                           struct notes *notes, const char *netdev,
+                           bool lasting)
+{
+    if (!addresses->loaded)
+        load(addresses, sysfs, port, notes);
+    if (addresses->unknown)
+        return "an address, perhaps";
+    int index = port ? (int)if_nametoindex(netdev) : 0;
+    for (size_t i = 0; i < addresses->count; i++) {
+        const struct address_item *item = &addresses->items[i];
+        bool mine = port ? index > 0 && item->index == index
+                         : strcmp(item->netdev, netdev) == 0;
+        if (mine && !(lasting && item->passing))
+            return item->text;
+    }
+    return NULL;
+}
