@@ -137,9 +137,12 @@ static int check_body(struct http_request *request, struct error *err)
     const struct http_route *spec = request->route->spec;
     if (!request->chunked && !request->body_length)
         return 0;
-    if (!spec->body_max)
-        return error_set(err, ERROR_TOO_LARGE, "%s %s takes no body",
-                         request->method_text, spec->path);
+    if (!spec->body_max) {
+        error_fill(err, ERROR_TOO_LARGE, 0, "", "%s %s takes no body",
+                   request->method_text, spec->path);
+        error_remedy(err, "send it without a body");
+        return -1;
+    }
     const char *type = http_header(request, "Content-Type");
     if (!is_json_type(type)) {
         error_fill(err, ERROR_UNSUPPORTED_MEDIA_TYPE, 0, "",
@@ -163,9 +166,11 @@ static int check_headers(const struct http_request *request, struct error *err)
 {
     if (request->headers.length <= request->server->config.header_max)
         return 0;
-    return error_set(err, ERROR_TOO_LARGE,
-                     "the headers have more than %u bytes",
-                     request->server->config.header_max);
+    error_fill(err, ERROR_TOO_LARGE, 0, "",
+               "the headers have more than %u bytes",
+               request->server->config.header_max);
+    error_remedy(err, "send fewer or shorter headers");
+    return -1;
 }
 
 /* Whoever stands between us and the client must see the same end of a body as we
@@ -193,6 +198,8 @@ static int check_all(struct http_request *request, const char *method,
         return -1;
     if (request->target_error.code != ERROR_NONE) {
         *err = request->target_error;
+        error_remedy(err, "send an absolute path and query in UTF-8, with what "
+                          "is not plain as %%XX");
         return -1;
     }
     if (check_headers(request, err) || check_route(request, method, err) ||

@@ -150,6 +150,7 @@ const json_t *http_json(struct http_request *request, struct error *err)
                 request->json = NULL;
             }
         }
+        error_remedy(&request->json_error, "send one JSON object in UTF-8");
     }
     if (!request->json && err)
         *err = request->json_error;

@@ -117,6 +117,8 @@ static enum MHD_Result take_body(struct http_request *request,
         error_fill(&request->problem, ERROR_TOO_LARGE, 0, "",
                    "the body has more than %zu bytes",
                    request->route->spec->body_max);
+        error_remedy(&request->problem, "send at most %zu bytes",
+                     request->route->spec->body_max);
         request->refused = true;
         return send_raw(request);
     }

@@ -132,7 +132,7 @@ static void set_up(void)
     char above[48];
     struct error err = {0};
     snprintf(above, sizeof above, "%s/sriov-fuzz-XXXXXX",
-             folder ? folder : "/dev/shm");
+             folder ? folder : "/tmp");
     check(mkdtemp(above) != NULL, "make a folder in TMPDIR");
     tree_open(&tree, above, "root");
     tree_lay(&tree, text, "");

@@ -47,7 +47,7 @@ static void set_up(void)
     const char *folder = getenv("TMPDIR");
     char above[48];
     snprintf(above, sizeof above, "%s/sriov-fuzz-XXXXXX",
-             folder ? folder : "/dev/shm");
+             folder ? folder : "/tmp");
     check(mkdtemp(above) != NULL, "make a folder in TMPDIR");
     snprintf(outside, sizeof outside, "%s/outside", above);
     check(mkdir(outside, 0700) == 0, outside);
@@ -116,7 +116,7 @@ static char *written(const struct observed *observed)
 /* The report of an agent of this host is taken, and says the same. */
 static void check_report(struct inventory *all)
 {
-    auto_observed struct observed *report = observed_new(0, 0);
+    auto_observed struct observed *report = observed_new(0, 0, 0);
     str_copy(report->host, "h1");
     report->incarnation = report->sequence = 1;
     report->machine_id.bytes[0] = 1;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A copied /sys and /proc in memory (/dev/shm), laid out from a text with one
- * place a line, the format of tests/fixtures/sysfs: "F path|text" (a new line in
- * the text is "\n"), "L path|target", "D path|", and "P path|" for a FIFO. What
- * can't be made (a file below a file) is left out. Links are laid, never
- * followed. */
+/* A copied /sys and /proc below a folder, laid out from a text with one place a
+ * line, the format of tests/fixtures/sysfs: "F path|text" (a new line in the text
+ * is "\n"), "L path|target", "D path|", and "P path|" for a FIFO. What can't be
+ * made (a file below a file) is left out. Links are laid, never followed. */
 #pragma once
 
 #include "common/base/mem.h"

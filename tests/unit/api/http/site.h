@@ -195,7 +195,7 @@ static void *work(void *context)
     (void)context;
     void *items[16];
     struct error err;
-    error_fill(&err, ERROR_CONFLICT, 0, "", "decided by the worker");
+    error_fill(&err, ERROR_CONFLICT, 0, "later", "decided by the worker");
     while (!queue_is_closed(site.later) || queue_length(site.later, 0)) {
         size_t count = queue_take(site.later, items, 16, 100);
         while (atomic_load(&site.holds))
@@ -284,6 +284,10 @@ static inline json_t *check_problem(const struct reply *reply, int status,
     ck_assert_ptr_nonnull(json_object_get(problem, "type"));
     ck_assert_ptr_nonnull(json_object_get(problem, "title"));
     ck_assert_ptr_nonnull(json_object_get(problem, "detail"));
+    if (status < 500)
+        ck_assert_msg(json_object_get(problem, "field") ||
+                          json_object_get(problem, "remedy"),
+                      "neither field nor remedy: %s", reply->body);
     ck_assert_str_eq(json_string_value(json_object_get(problem, "request_id")),
                      reply_header(reply, "X-Request-Id", value, sizeof value));
     ck_assert_int_eq(reply->body[reply->length - 1], '\n');
