@@ -36,6 +36,9 @@ int api_query_u64(const struct http_request *request, const char *name,
 /* true/false in the query. */
 int api_query_bool(const struct http_request *request, const char *name,
                    bool *out, struct error *err);
+/* 'kind' in the query: what the devices are. *given false if there is none. */
+int api_query_kind(const struct http_request *request, bool *given,
+                   enum device_kind *kind, struct error *err);
 /* The generation that If-Match asks for: *given false if there is none or it is
  * "*". */
 int api_if_match(const struct http_request *request, bool *given,
@@ -82,9 +85,21 @@ void api_answer_list(struct http_request *request, json_t *items,
 /* ---- views: how nouns look to clients ------------------------------------------------ */
 
 json_t *view_host(const struct host_view *host);
-/* The PF as reported, with the operator's setting and counts of its VFs. */
+/* The worst of a host's readiness checks; UNKNOWN where its agent tells none. */
+enum check_status view_readiness_status(const struct host_view *host);
+/* {"status", "not_ok": [names of the checks that are not ok]} */
+json_t *view_readiness_summary(const struct host_view *host);
+/* VFs that could be claimed: free, on a PF that may be used. */
+size_t view_free_vfs(const struct host_view *host, const struct pf *pf);
+/* The PF as reported, with the operator's settings and how far they are, its
+ * capabilities with the operator's word, and counts of its VFs. */
 json_t *view_pf(const struct snapshot *snapshot, const struct host_view *host,
                 const struct pf *pf, bool with_vfs);
+/* How far the host is with what its agent carries out of a PF's settings; an
+ * older generation's phase says nothing of this one. PF_PHASE_MAX: nothing is
+ * set. */
+enum pf_phase view_pf_phase(const struct host_view *host,
+                            const struct pf_key *key);
 json_t *view_vf(const struct snapshot *snapshot, const struct host_view *host,
                 const struct pf *pf, const struct vf *vf);
 /* The state of a VF: as reported, overlaid with our claims. */
@@ -100,7 +115,7 @@ struct str view_vm_text(const struct snapshot *snapshot, const struct vm *vm,
 /* PolicyApplied of a VM: the worst of its ports. */
 struct condition view_policy_applied(const struct snapshot *snapshot,
                                      const struct vm *vm, bool planned);
-/* libvirt's domain XML for one port, or NULL where nothing can be attached.
+/* libvirt's domain XML for one port or device, or NULL where nothing can be attached.
  * New text. */
 char *libvirt_xml(const struct host_view *host, const struct port *port);
 
@@ -111,6 +126,7 @@ HANDLER(handle_hosts_enroll);
 HANDLER(handle_host_show);
 HANDLER(handle_host_patch);
 HANDLER(handle_host_delete);
+HANDLER(handle_host_readiness);
 HANDLER(handle_pfs_list);
 HANDLER(handle_pf_show);
 HANDLER(handle_pf_patch);

@@ -135,6 +135,20 @@ int api_query_bool(const struct http_request *request, const char *name,
     return -1;
 }
 
+int api_query_kind(const struct http_request *request, bool *given,
+                   enum device_kind *kind, struct error *err)
+{
+    const char *text = http_query(request, "kind");
+    *given = text != NULL;
+    *kind = text ? device_kind_parse(text) : DEVICE_KIND_MAX;
+    if (!text || *kind != DEVICE_KIND_MAX)
+        return 0;
+    error_fill(err, ERROR_INVALID, 0, "kind", "'%.40s' is no kind of device",
+               text);
+    error_remedy(err, "use network, storage, display, accelerator or other");
+    return -1;
+}
+
 int api_page(const struct http_request *request, size_t *limit,
              const char **marker, struct error *err)
 {

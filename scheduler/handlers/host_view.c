@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How hosts, PFs and VFs look to clients: what the agent reported, overlaid with
- * what the operator set and what is claimed. Absent facts are null. */
+/* How hosts look to clients: what the agent reported, overlaid with what the
+ * operator set and what is claimed. Absent facts are null. */
 #include "scheduler/handlers/api.h"
 
 #include "common/base/str.h"
@@ -122,25 +122,6 @@ static json_t *labels(const struct host *host)
     return object;
 }
 
-/* VFs that could be claimed: free, on a PF that may be used. */
-static size_t free_vfs(const struct host_view *view, const struct pf *pf)
-{
-    size_t free_count = 0;
-    const struct pf_setting *setting = host_pf_setting(view->host, &pf->key);
-    if (pf->management || !setting || !setting->allowed)
-        return 0;
-    for (size_t i = 0; i < pf->vf_count; i++)
-        free_count += pf->vfs[i].state == VF_FREE;
-    for (size_t i = 0; i < view->claim_count; i++) {
-        const struct claim_entry *claim = &view->claims[i];
-        const struct vf *vf = pf_key_compare(&claim->pf, &pf->key) == 0
-                                  ? pf_vf(pf, claim->vf_index)
-                                  : NULL;
-        free_count -= vf && vf->state == VF_FREE;
-    }
-    return free_count;
-}
-
 json_t *view_host(const struct host_view *view)
 {
     const struct host *host = view->host;
@@ -148,7 +129,7 @@ json_t *view_host(const struct host_view *view)
         view->report ? view->report->inventory : NULL;
     size_t free_count = 0, pf_count = inventory ? inventory->pf_count : 0;
     for (size_t i = 0; i < pf_count; i++)
-        free_count += free_vfs(view, inventory->pfs[i]);
+        free_count += view_free_vfs(view, inventory->pfs[i]);
     json_t *object = json_object();
     wire_set(object, "id", wire_uuid(&host->machine_id));
     wire_set(object, "name", wire_text(host->name));
@@ -172,76 +153,9 @@ json_t *view_host(const struct host_view *view)
     wire_set(object, "free_vf_count",
              inventory ? wire_number(free_count) : json_null());
     wire_set(object, "vm_count", wire_number(view->vm_count));
+    wire_set(object, "readiness", view_readiness_summary(view));
     wire_set(object, "agent", agent(view));
     wire_set(object, "unknown_to_scheduler", unknown_ports(view));
     wire_set(object, "unreadable", unreadable(inventory));
-    return object;
-}
-
-/* ---- PFs and VFs ------------------------------------------------------------------ */
-
-enum vf_state view_vf_state(const struct snapshot *snapshot,
-                            const struct host_view *host, const struct pf *pf,
-                            const struct vf *vf)
-{
-    const struct port *port = NULL;
-    const struct vm *vm =
-        snapshot_vf_owner(snapshot, host, &pf->key, vf->index, &port);
-    if (vm && vf->state == VF_FREE)
-        return vm->state == VM_DELETING ? VF_CLEANING : VF_CLAIMED;
-    return (enum vf_state)vf->state;
-}
-
-json_t *view_vf(const struct snapshot *snapshot, const struct host_view *host,
-                const struct pf *pf, const struct vf *vf)
-{
-    const struct port *port = NULL;
-    const struct vm *vm =
-        snapshot_vf_owner(snapshot, host, &pf->key, vf->index, &port);
-    json_t *object = wire_vf(pf, vf);
-    wire_set(object, "host", wire_text(host->host->name));
-    wire_set(object, "pf", wire_text(pf->key.text));
-    wire_set(object, "state",
-             wire_text(vf_state_name(view_vf_state(snapshot, host, pf, vf))));
-    wire_set(object, "reported_state",
-             wire_text(vf_state_name((enum vf_state)vf->state)));
-    wire_set(object, "vm_id", vm ? wire_uuid(&vm->id) : json_null());
-    wire_set(object, "vm_name", vm ? wire_text(vm->name) : json_null());
-    /* Else stays whom the agent holds it for. */
-    if (port)
-        wire_set(object, "port_id", wire_uuid(&port->id));
-    wire_set(object, "port_name", port ? wire_text(port->name) : json_null());
-    return object;
-}
-
-json_t *view_pf(const struct snapshot *snapshot, const struct host_view *host,
-                const struct pf *pf, bool with_vfs)
-{
-    size_t counts[VF_STATE_MAX] = {0};
-    const struct pf_setting *setting = host_pf_setting(host->host, &pf->key);
-    json_t *object = wire_pf(pf, false);
-    json_t *states = json_object(), *vfs = json_array();
-    wire_set(object, "host", wire_text(host->host->name));
-    wire_set(object, "generation", wire_number(host->host->generation));
-    wire_set(object, "allowed", json_boolean(setting && setting->allowed));
-    wire_set(object, "physical_network",
-             wire_text(setting ? setting->physical_network : ""));
-    wire_set(object, "link_speed_mbps",
-             wire_number(setting ? setting->link_speed_mbps : 0));
-    for (size_t i = 0; i < pf->vf_count; i++) {
-        counts[view_vf_state(snapshot, host, pf, &pf->vfs[i])]++;
-        if (with_vfs)
-            json_array_append_new(vfs,
-                                  view_vf(snapshot, host, pf, &pf->vfs[i]));
-    }
-    for (int i = 0; i < VF_STATE_MAX; i++)
-        wire_set(states, vf_state_name((enum vf_state)i),
-                 wire_number(counts[i]));
-    wire_set(object, "vf_counts", states);
-    wire_set(object, "free_vf_count", wire_number(free_vfs(host, pf)));
-    if (with_vfs)
-        wire_set(object, "vfs", vfs);
-    else
-        json_decref(vfs);
     return object;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The domain XML by which a platform attaches a port (libvirt.org/formatdomain):
- * a VF as <hostdev managed='yes'> and never as <interface type='hostdev'>,
+ * a VF, or a PF as a whole, as <hostdev managed='yes'> and never as <interface type='hostdev'>,
  * because then libvirt would write MAC and VLAN too (DESIGN.md section 7); a
  * virtio leg as <interface> on the mapped switch, with what libvirt can carry of
  * the policy. */
@@ -118,13 +118,14 @@ static void add_hostdev(struct str *out, const struct port *port, bool teamed)
 char *libvirt_xml(const struct host_view *host, const struct port *port)
 {
     struct str out = {0};
-    bool vf =
-        port->path == PATH_VF && port->has_claim && port->claim.has_address;
-    bool beside = vf && port->guest_failover != GUEST_FAILOVER_NONE;
-    const struct network *network = find_network(host, port);
+    bool hostdev = (port->device || port->path == PATH_VF) && port->has_claim &&
+                   port->claim.has_address;
+    bool beside = hostdev && port->guest_failover != GUEST_FAILOVER_NONE;
+    const struct network *network =
+        port->device ? NULL : find_network(host, port);
     if (network && (port->path == PATH_VIRTIO || beside))
         add_interface(&out, port, network);
-    if (vf)
+    if (hostdev)
         add_hostdev(&out, port,
                     network &&
                         port->guest_failover == GUEST_FAILOVER_NET_FAILOVER);

@@ -92,25 +92,110 @@ static void write_vfs(const struct snapshot *snapshot,
     }
 }
 
-static void write_reserved(const struct snapshot *snapshot,
-                           const struct host_view *host, struct str *out)
+/* One gauge of every PF that has bandwidth to promise. */
+static void each_promise(const struct host_view *host, struct str *out,
+                         void (*write)(const char *const *labels,
+                                       const struct pf_promise *promise,
+                                       struct str *out))
 {
     const struct inventory *inventory =
         host->report ? host->report->inventory : NULL;
     for (size_t i = 0; inventory && i < inventory->pf_count; i++) {
         const struct pf *pf = inventory->pfs[i];
-        uint64_t mbps = 0;
-        for (size_t j = 0; j < host->claim_count; j++) {
-            const struct claim_entry *claim = &host->claims[j];
-            const struct vm *vm = snapshot_vm(snapshot, &claim->vm);
-            if (vm && pf_key_compare(&claim->pf, &pf->key) == 0)
-                mbps += vm->ports[claim->port_index].claim.min_tx_rate_mbps;
-        }
+        const struct pf_promise promise = host_view_promise(host, pf);
         const char *labels[] = {"host", host->host->name, "pf", pf->key.text,
                                 NULL};
-        if (pf->vf_count)
-            metrics_sample(out, "sriov_pf_tx_reserved_bytes_per_second", labels,
-                           (double)mbps * 125000);
+        if (pf->kind == DEVICE_NETWORK && (pf->total_vfs || pf->vf_count))
+            write(labels, &promise, out);
+    }
+}
+
+#define BYTES_OF_MBIT 125000.0
+
+static void reserved_sample(const char *const *labels,
+                            const struct pf_promise *promise, struct str *out)
+{
+    metrics_sample(out, "sriov_pf_tx_reserved_bytes_per_second", labels,
+                   (double)promise->promised_mbps * BYTES_OF_MBIT);
+}
+
+static void write_reserved(const struct snapshot *snapshot,
+                           const struct host_view *host, struct str *out)
+{
+    (void)snapshot;
+    each_promise(host, out, reserved_sample);
+}
+
+static void promisable_sample(const char *const *labels,
+                              const struct pf_promise *promise, struct str *out)
+{
+    if (promise->promisable_mbps)
+        metrics_sample(out, "sriov_pf_tx_promisable_bytes_per_second", labels,
+                       (double)promise->promisable_mbps * BYTES_OF_MBIT);
+}
+
+static void write_promisable(const struct snapshot *snapshot,
+                             const struct host_view *host, struct str *out)
+{
+    (void)snapshot;
+    each_promise(host, out, promisable_sample);
+}
+
+static void over_promised_sample(const char *const *labels,
+                                 const struct pf_promise *promise,
+                                 struct str *out)
+{
+    uint64_t mbps =
+        promise->over ? promise->promised_mbps - promise->promisable_mbps : 0;
+    metrics_sample(out, "sriov_pf_tx_over_promised_bytes_per_second", labels,
+                   (double)mbps * BYTES_OF_MBIT);
+}
+
+static void write_over_promised(const struct snapshot *snapshot,
+                                const struct host_view *host, struct str *out)
+{
+    (void)snapshot;
+    each_promise(host, out, over_promised_sample);
+}
+
+/* PFs that have something set, by how far their host is with it. */
+static void write_configurations(const struct snapshot *snapshot,
+                                 const struct host_view *host, struct str *out)
+{
+    size_t counts[PF_PHASE_MAX] = {0}, total = 0;
+    const struct inventory *inventory =
+        host->report ? host->report->inventory : NULL;
+    (void)snapshot;
+    for (size_t i = 0; inventory && i < inventory->pf_count; i++) {
+        enum pf_phase phase = view_pf_phase(host, &inventory->pfs[i]->key);
+        if (phase == PF_PHASE_MAX)
+            continue;
+        counts[phase]++;
+        total++;
+    }
+    for (int phase = 0; total && phase < PF_PHASE_MAX; phase++) {
+        const char *labels[] = {
+            "host",  host->host->name,
+            "phase", pf_phase_name((enum pf_phase)phase),
+            NULL,
+        };
+        metrics_sample(out, "sriov_pf_configurations", labels,
+                       (double)counts[phase]);
+    }
+}
+
+/* 0 ok, 1 warning, 2 failed, 3 unknown; the names are the agent's own few. */
+static void write_readiness(const struct snapshot *snapshot,
+                            const struct host_view *host, struct str *out)
+{
+    const struct inventory *inventory =
+        host->report ? host->report->inventory : NULL;
+    (void)snapshot;
+    for (size_t i = 0; inventory && i < inventory->check_count; i++) {
+        const struct readiness_check *check = &inventory->checks[i];
+        const char *labels[] = {"host", host->host->name, "check", check->name,
+                                NULL};
+        metrics_sample(out, "sriov_host_readiness", labels, check->status);
     }
 }
 
@@ -180,6 +265,18 @@ HANDLER(handle_metrics)
     metrics_head(&out, "sriov_pf_tx_reserved_bytes_per_second", METRICS_GAUGE,
                  "Guaranteed send rate that claims hold on a PF.");
     each_host(snapshot, &out, write_reserved);
+    metrics_head(&out, "sriov_pf_tx_promisable_bytes_per_second", METRICS_GAUGE,
+                 "Guaranteed send rate that a PF's link can bear now.");
+    each_host(snapshot, &out, write_promisable);
+    metrics_head(&out, "sriov_pf_tx_over_promised_bytes_per_second",
+                 METRICS_GAUGE, "What claims hold above what the link bears.");
+    each_host(snapshot, &out, write_over_promised);
+    metrics_head(&out, "sriov_pf_configurations", METRICS_GAUGE,
+                 "PFs with settings, by how far their host is with them.");
+    each_host(snapshot, &out, write_configurations);
+    metrics_head(&out, "sriov_host_readiness", METRICS_GAUGE,
+                 "Readiness check: 0 ok, 1 warning, 2 failed, 3 unknown.");
+    each_host(snapshot, &out, write_readiness);
     metrics_head(&out, "sriov_agent_last_seen_timestamp_seconds", METRICS_GAUGE,
                  "When a host's agent was last heard.");
     each_host(snapshot, &out, write_last_seen);

@@ -4,9 +4,45 @@
 
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "scheduler/handlers/pf_request.h"
 
 #include <stdio.h>
 #include <string.h>
+
+/* Which PFs are asked for. */
+struct filter {
+    const char *host, *driver; /* NULL = any */
+    bool has_kind;
+    enum device_kind kind;
+    uint16_t vendor_id; /* 0 = any */
+};
+
+static int read_filter(const struct http_request *request,
+                       struct filter *filter, struct error *err)
+{
+    const char *vendor = http_query(request, "vendor_id");
+    uint64_t number = 0;
+    filter->host = http_query(request, "host");
+    filter->driver = http_query(request, "driver");
+    if (api_query_kind(request, &filter->has_kind, &filter->kind, err) < 0)
+        return -1;
+    if (vendor && (strlen(vendor) != 4 ||
+                   !str_to_u64(vendor, 16, UINT16_MAX, &number) || !number)) {
+        error_fill(err, ERROR_INVALID, 0, "vendor_id",
+                   "'%.40s' is no PCI vendor id", vendor);
+        error_remedy(err, "give four hex digits, such as 8086");
+        return -1;
+    }
+    filter->vendor_id = (uint16_t)number;
+    return 0;
+}
+
+static bool passes(const struct filter *filter, const struct pf *pf)
+{
+    return (!filter->has_kind || pf->kind == filter->kind) &&
+           (!filter->driver || strcmp(pf->driver, filter->driver) == 0) &&
+           (!filter->vendor_id || pf->vendor_id == filter->vendor_id);
+}
 
 /* Walks the PFs of all hosts, or of one, in the order of host, then key. */
 struct walk {
@@ -86,13 +122,16 @@ static int list_pfs(const struct snapshot *snapshot,
 {
     size_t limit = 0;
     const char *marker = NULL;
+    struct filter filter = {0};
     struct walk walk;
     if (api_page(request, &limit, &marker, err) < 0 ||
-        walk_begin(&walk, snapshot, http_query(request, "host"), marker, err) <
-            0)
+        read_filter(request, &filter, err) < 0 ||
+        walk_begin(&walk, snapshot, filter.host, marker, err) < 0)
         return -1;
     const struct pf *pf = NULL;
     while ((pf = walk_next(&walk))) {
+        if (!passes(&filter, pf))
+            continue;
         if (json_array_size(items) == limit)
             return 0;
         free(*next);
@@ -178,16 +217,29 @@ struct change {
     struct api_job api;
     char host[NAME_SIZE];
     struct pf_key key;
-    struct pf_patch patch;
+    struct pf_request request;
 };
+
+/* Words are said one by one, so they are laid over those of this moment, which
+ * other requests of the same batch may just have changed. */
+static void merge_words(struct core *core, struct change *change)
+{
+    struct snapshot *now = core_publish(core);
+    const struct host_view *host = snapshot_host(now, change->host);
+    pf_request_merge_words(&change->request,
+                           host ? host_pf_setting(host->host, &change->key)
+                                : NULL);
+    snapshot_put(now);
+}
 
 static int run_change(struct job *job, struct core *core,
                       const struct core_call *call, struct tx *tx,
                       struct error *err)
 {
     struct change *change = (struct change *)job;
-    return core_pf_patch(core, call, change->host, &change->key, &change->patch,
-                         tx, err);
+    merge_words(core, change);
+    return core_pf_patch(core, call, change->host, &change->key,
+                         &change->request.patch, tx, err);
 }
 
 static void answer_change(struct job *job, struct snapshot *snapshot,
@@ -211,32 +263,13 @@ static void answer_change(struct job *job, struct snapshot *snapshot,
 static int read_change(const struct http_request *request, const json_t *body,
                        struct change *change, struct error *err)
 {
-    struct pf_patch *patch = &change->patch;
-    struct json_reader reader;
-    uint64_t generation = 0;
-    if (read_key(request, &change->key, err) < 0)
+    struct pf_request *asked = &change->request;
+    if (read_key(request, &change->key, err) < 0 ||
+        pf_request_read(body, asked, err) < 0)
         return -1;
-    json_reader_begin(&reader, body, "", err);
-    bool in_body =
-        json_take_u64(&reader, "generation", false, 0, INT64_MAX, &generation);
-    patch->has_allowed =
-        json_take_bool(&reader, "allowed", false, &patch->allowed);
-    patch->has_physical_network = wire_take_copy(
-        &reader, "physical_network", false, patch->physical_network);
-    if (*patch->physical_network && !str_is_name(patch->physical_network)) {
-        json_reader_fail(&reader, "physical_network",
-                         "'%s' is not 1 to 63 of [A-Za-z0-9._-]",
-                         patch->physical_network);
-        error_remedy(err, "use a name such as physnet0, or \"\" for none");
-    }
-    uint64_t speed = 0;
-    patch->has_link_speed = json_take_u64(&reader, "link_speed_mbps", false, 0,
-                                          LINK_SPEED_MAX_MBPS, &speed);
-    patch->link_speed_mbps = (uint32_t)speed;
-    if (json_reader_end(&reader, true, NULL) < 0)
-        return -1;
-    return api_generation(request, in_body, generation, &patch->has_generation,
-                          &patch->generation, err);
+    return api_generation(request, asked->in_body, asked->generation,
+                          &asked->patch.has_generation,
+                          &asked->patch.generation, err);
 }
 
 HANDLER(handle_pf_patch)

@@ -11,9 +11,10 @@
 
 struct filter {
     const char *host; /* NULL = any */
-    bool has_pf, has_state;
+    bool has_pf, has_state, has_kind;
     struct pf_key pf;
     enum vf_state state;
+    enum device_kind kind;
 };
 
 /* Where the last page ended. */
@@ -57,7 +58,7 @@ static int read_filter(const struct http_request *request,
                           "quarantined or external");
         return -1;
     }
-    return 0;
+    return api_query_kind(request, &filter->has_kind, &filter->kind, err);
 }
 
 static int read_marker(const char *marker, struct position *after,
@@ -115,10 +116,14 @@ static void add_host(struct page *page, const struct host_view *host)
 {
     const struct inventory *inventory =
         host->report ? host->report->inventory : NULL;
-    for (size_t i = 0; inventory && i < inventory->pf_count && !page->full; i++)
-        if (!page->filter.has_pf ||
-            pf_key_compare(&inventory->pfs[i]->key, &page->filter.pf) == 0)
-            add_vfs(page, host, inventory->pfs[i]);
+    const struct filter *filter = &page->filter;
+    for (size_t i = 0; inventory && i < inventory->pf_count && !page->full;
+         i++) {
+        const struct pf *pf = inventory->pfs[i];
+        if ((!filter->has_pf || pf_key_compare(&pf->key, &filter->pf) == 0) &&
+            (!filter->has_kind || pf->kind == filter->kind))
+            add_vfs(page, host, pf);
+    }
 }
 
 static int fill(struct page *page, const struct http_request *request,

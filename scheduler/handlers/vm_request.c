@@ -73,6 +73,67 @@ static int read_port(const json_t *value, size_t index,
     return port->has_mac ? check_mac(&port->mac, path, err) : 0;
 }
 
+/* A VF of something that is no network device: it has no policy to require. */
+static int read_device_require(const json_t *value, const char *path,
+                               struct port_request *device, struct error *err)
+{
+    struct json_reader reader;
+    json_reader_begin(&reader, value, path, err);
+    wire_take_hex16(&reader, "vendor_id", &device->require_vendor_id);
+    wire_take_hex16(&reader, "device_id", &device->require_device_id);
+    return json_reader_end(&reader, true, NULL);
+}
+
+static int read_device(const json_t *value, size_t index,
+                       struct port_request *device, struct error *err)
+{
+    struct json_reader reader;
+    const json_t *require = NULL;
+    char path[WIRE_PATH_SIZE], inner[WIRE_PATH_SIZE];
+    wire_path_at(path, "", "devices", index);
+    device->device = true;
+    json_reader_begin(&reader, value, path, err);
+    wire_take_copy(&reader, "name", false, device->name);
+    check_name(&reader, "name", device->name, true);
+    wire_take_enum(&reader, "kind", true, device_kind, DEVICE_KIND_MAX,
+                   &device->device_kind);
+    if (!reader.failed && device->device_kind == DEVICE_NETWORK) {
+        json_reader_fail(&reader, "kind", "a network device is no such device");
+        error_remedy(err, "ask for a VF of a NIC in 'ports'");
+    }
+    json_take_object(&reader, "require", false, &require);
+    if (json_reader_end(&reader, true, NULL) < 0)
+        return -1;
+    return require
+               ? read_device_require(require, wire_path(inner, path, "require"),
+                                     device, err)
+               : 0;
+}
+
+/* Ports, then devices: together they are what the VM is given. */
+static int read_members(const json_t *ports, const json_t *devices,
+                        struct vm_request *out, struct error *err)
+{
+    size_t port_count = json_array_size(ports);
+    size_t device_count = json_array_size(devices);
+    if (port_count + device_count > VM_PORTS_MAX) {
+        error_fill(err, ERROR_INVALID, 0, "devices",
+                   "%zu ports and %zu devices, at most %d together", port_count,
+                   device_count, VM_PORTS_MAX);
+        error_remedy(err, "ask for fewer");
+        return -1;
+    }
+    out->port_count = port_count + device_count;
+    for (size_t i = 0; i < port_count; i++)
+        if (read_port(json_array_get(ports, i), i, &out->ports[i], err) < 0)
+            return -1;
+    for (size_t i = 0; i < device_count; i++)
+        if (read_device(json_array_get(devices, i), i,
+                        &out->ports[port_count + i], err) < 0)
+            return -1;
+    return 0;
+}
+
 static int read_placement(const json_t *placement, struct vm_request *out,
                           struct error *err)
 {
@@ -89,7 +150,7 @@ int vm_request_read(const json_t *body, struct vm_request *out,
                     struct error *err)
 {
     struct json_reader reader;
-    const json_t *ports = NULL, *placement = NULL;
+    const json_t *ports = NULL, *devices = NULL, *placement = NULL;
     uint64_t vcpus = 0;
     json_reader_begin(&reader, body, "", err);
     out->has_id = wire_take_uuid(&reader, "id", false, &out->id);
@@ -104,14 +165,11 @@ int vm_request_read(const json_t *body, struct vm_request *out,
     wire_take_enum(&reader, "lifecycle", false, vm_lifecycle, LIFECYCLE_MAX,
                    &out->lifecycle);
     json_take_array(&reader, "ports", false, VM_PORTS_MAX, &ports);
+    json_take_array(&reader, "devices", false, VM_PORTS_MAX, &devices);
     json_take_object(&reader, "placement", false, &placement);
     if (json_reader_end(&reader, true, NULL) < 0 ||
         (placement && read_placement(placement, out, err) < 0))
         return -1;
     out->vcpus = (uint32_t)vcpus;
-    out->port_count = json_array_size(ports);
-    for (size_t i = 0; i < out->port_count; i++)
-        if (read_port(json_array_get(ports, i), i, &out->ports[i], err) < 0)
-            return -1;
-    return 0;
+    return read_members(ports, devices, out, err);
 }

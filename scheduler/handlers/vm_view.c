@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a VM looks to clients: the stored VM, what the agent said of its ports,
- * the XML to attach them by. */
+/* How a VM looks to clients: the stored VM, what the agent said of its ports and
+ * devices, the XML to attach them by. */
 #include "scheduler/handlers/api.h"
 
 #include "common/base/mem.h"
@@ -45,13 +45,14 @@ static struct condition port_condition(const struct host_view *host,
                                        const struct port *port)
 {
     const struct observed_port *observed = report_of(host, port);
+    const char *what = port->device ? "device" : "port";
     if (!observed)
         return condition(CONDITION_UNKNOWN, "WaitingForAgent", "", 0,
-                         "port '%s': the agent has not yet said that it has it",
-                         port->name);
+                         "%s '%s': the agent has not yet said that it has it",
+                         what, port->name);
     if (observed->phase == PORT_APPLIED)
         return condition(CONDITION_TRUE, "Applied", "", observed->observed_at,
-                         "port '%s': the kernel reads what was asked for",
+                         "%s '%s': the kernel reads what was asked for", what,
                          port->name);
     const struct condition *told = &observed->condition;
     const char *phase = port_phase_name((enum port_phase)observed->phase);
@@ -62,7 +63,7 @@ static struct condition port_condition(const struct host_view *host,
                      : failed      ? "Failed"
                                    : "InProgress",
                      told->field, told->at ? told->at : observed->observed_at,
-                     "port '%s': %s", port->name,
+                     "%s '%s': %s", what, port->name,
                      *told->message ? told->message : phase);
 }
 
@@ -87,7 +88,7 @@ struct condition view_policy_applied(const struct snapshot *snapshot,
                          "back clean");
     if (vm->port_count == 0)
         return condition(CONDITION_TRUE, "NoPorts", "", vm->created_at,
-                         "the VM has no ports");
+                         "the VM has no ports and no devices");
     if (host && host->state == HOST_UNREACHABLE) {
         char seen[TIMESTAMP_TEXT_SIZE];
         int64_t at = atomic_load(&host->last_seen_at);
@@ -106,12 +107,13 @@ struct condition view_policy_applied(const struct snapshot *snapshot,
 }
 
 static void put_observed(struct json_out *out,
-                         const struct observed_port *observed)
+                         const struct observed_port *observed, bool device)
 {
     json_out_object(out, "observed");
     json_out_text(out, "phase",
                   port_phase_name((enum port_phase)observed->phase));
-    wire_put_policy(out, "policy", &observed->readback);
+    if (!device)
+        wire_put_policy(out, "policy", &observed->readback);
     wire_put_timestamp(out, "observed_at", observed->observed_at);
     json_out_end(out);
 }
@@ -122,7 +124,8 @@ struct view {
     struct str xml; /* of all ports so far */
 };
 
-/* What we add to each port: what its agent said, and how to attach it. */
+/* What we add to each port and device: what its agent said, and how to attach
+ * it. */
 static void put_port(void *context, struct json_out *out,
                      const struct port *port)
 {
@@ -131,7 +134,7 @@ static void put_port(void *context, struct json_out *out,
         view->planned ? NULL : report_of(view->host, port);
     auto_free char *xml = libvirt_xml(view->host, port);
     if (observed)
-        put_observed(out, observed);
+        put_observed(out, observed, port->device);
     else
         json_out_null(out, "observed");
     json_out_text_or_null(out, "libvirt_xml", xml);

@@ -18,6 +18,7 @@ from contract import ROOT, Contract
 BIN = os.environ.get("SRIOV_BIN", os.path.join(ROOT, "build", "dev", "bin"))
 CONTRACT = Contract()
 FIELDS = ("mac", "vlan", "vlan_qos", "vlan_proto", "min_tx_rate_mbps", "max_tx_rate_mbps", "spoofchk", "trust", "link_state")
+TRAITS = ("dual_delivery", "statistics", "flr")
 CLEAN = {"mac": "00:00:00:00:00:00", "vlan": 0, "vlan_qos": 0, "vlan_proto": "802.1q", "min_tx_rate_mbps": 0,
          "max_tx_rate_mbps": 0, "spoofchk": "on", "trust": "off", "link_state": "auto"}
 
@@ -146,9 +147,10 @@ def pf(key, vfs=8, vendor="8086", speed=10000, support="supported", **more):
     made = {
         "key": key, "address": key, "netdev": "ens" + key[5:7] + "f" + key[-1], "mac": "3c:fd:fe:00:00:01", "vendor_id": vendor,
         "device_id": "10c9", "vendor_name": "Intel Corporation", "device_name": "82576", "driver": "igb", "firmware": "1.2",
-        "numa_node": 0, "iommu_group": 11, "link": {"up": True, "speed_mbps": speed}, "mtu": 1500, "bond": "",
+        "kind": "network", "pci_class": "020000", "vf_device_id": "10ca", "vf_drivers_autoprobe": "on", "bridge_mode": "veb",
+        "vf_total_msix": None, "used_by": "", "bond_mode": "", "bond_speed_mbps": None, "bond_active": False, "numa_node": 0, "iommu_group": 11, "link": {"up": True, "speed_mbps": speed}, "mtu": 1500, "bond": "",
         "total_vfs": vfs, "num_vfs": vfs, "eswitch_mode": None, "management": False, "management_reason": "",
-        "capabilities": {f: {"support": support, "source": "probed", "max": None, "note": ""} for f in FIELDS},
+        "capabilities": {f: {"support": support, "source": "probed", "needs": [], "max": None, "note": ""} for f in (*FIELDS, *TRAITS)},
         "observed_at": "2026-11-20T10:00:00.000Z",
         "vfs": [{"index": i, "address": f"{domain_bus}:{0x10 + i // 8:02x}.{i % 8}", "state": "free", "driver": "vfio-pci",
                  "netdev": "", "iommu_group": 100 + i, "port_id": None, "reason": "", "policy": dict(CLEAN),
@@ -168,7 +170,7 @@ class Agent:
         self.boot = str(uuid.uuid4())
         self.pfs = pfs if pfs is not None else [pf("0000:3b:00.0")]
         self.incarnation, self.sequence, self.ports, self.revision = 1, 0, {}, "0.0"
-        self.cluster, self.extra_ports = None, []
+        self.cluster, self.extra_ports, self.checks, self.configured = None, [], [], {}
 
     def document(self, **more):
         self.sequence += 1
@@ -177,10 +179,11 @@ class Agent:
             "agent_version": "0.1.0", "incarnation": self.incarnation, "sequence": self.sequence, "base": 0, "full": True,
             "accepted": self.revision,
             "inventory": {
-                "machine_id": self.machine, "kernel": "6.1.0-test", "vcpus": 1024, "memory_mib": 4194304, "external_vcpus": 0,
+                "machine_id": self.machine, "kernel": "6.1.0-test", "libvirt_version": "9.0.0", "qemu_version": "7.2.0",
+                "checks": self.checks, "vcpus": 1024, "memory_mib": 4194304, "external_vcpus": 0,
                 "external_memory_mib": 0, "unreadable": [], "pfs": self.pfs,
                 "networks": [{"physical_network": "", "switch": "linux_bridge", "device": "br0", "uplink": "ens3", "mtu": 1500}]},
-            "gone_pfs": [], "ports": [*self.ports.values(), *self.extra_ports],
+            "gone_pfs": [], "pfs": list(self.configured.values()), "ports": [*self.ports.values(), *self.extra_ports],
         }
         document.update(more)
         return document
@@ -263,6 +266,11 @@ class Fixture(unittest.TestCase):
         answer = self.s.call("POST", path, body, headers=headers)
         self.assertEqual(answer.status, status, answer.body)
         return answer
+
+    def admin(self, *words):
+        """sriov-admin with the administrator's token."""
+        return subprocess.run([os.path.join(BIN, "sriov-admin"), *words, "--server", "http://" + self.s.address, "--token-file",
+                               os.path.join(self.s.data, "admin.token")], capture_output=True, text=True, timeout=120, check=False)
 
     def condition(self, vm):
         found = [c for c in self.s.get(f"/v1/vms/{vm}")["conditions"] if c["type"] == "PolicyApplied"]
