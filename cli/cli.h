@@ -3,7 +3,8 @@
  * they share: parsed words and options, the client, the output.
  *
  * One thread. A command returns its exit status: 0 done, 1 error, 2 could not
- * place, 3 conflict (common/base/error.h has them per code). */
+ * place, 3 conflict (common/base/error.h has them per code) or a check that
+ * failed. */
 #pragma once
 
 #include "api/client/client.h"
@@ -12,6 +13,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct option_spec {
     const char *name;  /* without the dashes */
@@ -43,7 +45,7 @@ enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_YAML, OUTPUT_VALUE };
 
 #define CLI_ARGUMENTS_MAX 4
 #define CLI_OPTIONS_MAX 64
-#define CLI_COLUMNS_MAX 32
+#define CLI_COLUMNS_MAX 48
 struct cli {
     const struct command *command;
     size_t argument_count;
@@ -93,6 +95,20 @@ int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Ask "… [y/N]" unless --yes; without a terminal --yes is needed. */
 bool cli_confirm(const struct cli *cli, const char *question);
 
+/* ---- waiting (wait.c) --------------------------------------------------------- */
+struct cli_wait {
+    int64_t began_at; /* monotonic, ns */
+    uint64_t seconds;
+};
+struct cli_wait cli_wait_begin(uint64_t seconds);
+/* A moment's pause, with 'what' and the time so far shown on a terminal. False:
+ * the time is over. */
+bool cli_wait_on(const struct cli *cli, const struct cli_wait *wait,
+                 const char *what);
+void cli_wait_end(const struct cli *cli); /* clears what was shown */
+/* --timeout, or 'preset'. 0, or 1 after printing what is wrong. */
+int cli_wait_seconds(const struct cli *cli, uint64_t preset, uint64_t *seconds);
+
 /* ---- output (output.c) -------------------------------------------------------- */
 /* A column: its title, and the path in an item ("link.speed_mbps"). */
 struct column {
@@ -105,7 +121,8 @@ int cli_print_list(const struct cli *cli, const json_t *items,
 /* One object: a two-column table of the columns, or whole as JSON or YAML. */
 int cli_print_one(const struct cli *cli, const json_t *item,
                   const struct column *columns, size_t column_count);
-/* The value at a path, as text: "-" for null or absent; free(). */
+/* The value at a path, as text: "-" for null or absent, a list of texts with
+ * commas between; free(). */
 char *cli_value_text(const json_t *item, const char *path);
 /* YAML (1.2, block style) of any JSON value; free(). */
 char *cli_yaml(const json_t *value);

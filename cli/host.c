@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sriov-admin host …: list, show, enrol, cordon, set, delete. */
+/* sriov-admin host …: list, show, readiness, enrol, cordon, set, delete. */
 #include "cli/cli.h"
 
 #include "common/base/file.h"
@@ -20,6 +20,7 @@ static const struct column columns[] = {
     {"USED_MIB", "capacity.used_memory_mib", false},
     {"MEMORY_MIB", "capacity.memory_mib", false},
     {"LAST_SEEN", "last_seen_at", false},
+    {"READINESS", "readiness.status", false},
     {"REASON", "state_reason", false},
     {"ID", "id", true},
     {"LABELS", "labels", true},
@@ -52,6 +53,100 @@ static int run_show(struct cli *cli)
     json_decref(body);
     return status;
 }
+
+/* ---- readiness --------------------------------------------------------------- */
+
+static const struct column check_columns[] = {
+    {"CHECK", "name", false},
+    {"STATUS", "status", false},
+    {"REASON", "reason", false},
+    {"REMEDY", "remedy", false},
+};
+static const struct column readiness_columns[] = {
+    {"HOST", "host", false},
+    {"STATUS", "status", false},
+    {"NOT_OK", "not_ok", false},
+};
+
+static bool has_failed(const json_t *item)
+{
+    const char *status = json_string_value(json_object_get(item, "status"));
+    return status && strcmp(status, "failed") == 0;
+}
+
+/* Which checks, or hosts, failed: then 3, else 0. */
+static int tell_failed(const json_t *items, const char *name_member,
+                       const char *about)
+{
+    struct str names = {0};
+    size_t i = 0;
+    const json_t *item = NULL;
+    json_array_foreach(items, i, item)
+    {
+        if (has_failed(item))
+            str_printf(&names, "%s%s", names.length ? ", " : "",
+                       json_string_value(json_object_get(item, name_member)));
+    }
+    if (names.length)
+        cli_fail("%s not ready: %s failed", about, str_text(&names));
+    int status = names.length ? 3 : 0;
+    str_done(&names);
+    return status;
+}
+
+static int ready_one(struct cli *cli)
+{
+    auto_free char *path =
+        cli_path("/v1/hosts/{}/readiness", cli->arguments[0]);
+    auto_free char *about = mem_printf("host '%s' is", cli->arguments[0]);
+    json_t *body = NULL;
+    int status = cli_call(cli, "GET", path, NULL, &body);
+    const json_t *checks = json_object_get(body, "checks");
+    bool whole = cli->output == OUTPUT_JSON || cli->output == OUTPUT_YAML;
+    if (status == 0)
+        status = whole ? cli_print_one(cli, body, COLUMNS)
+                       : cli_print_list(cli, checks, check_columns, 4);
+    if (status == 0 && cli->output == OUTPUT_TABLE && !cli->column_count) {
+        auto_free char *libvirt = cli_value_text(body, "libvirt_version");
+        auto_free char *qemu = cli_value_text(body, "qemu_version");
+        auto_free char *kernel = cli_value_text(body, "kernel");
+        auto_free char *at = cli_value_text(body, "reported_at");
+        printf("\nlibvirt %s, QEMU %s, kernel %s; reported at %s\n", libvirt,
+               qemu, kernel, at);
+    }
+    if (status == 0)
+        status = tell_failed(checks, "name", about);
+    json_decref(body);
+    return status;
+}
+
+static int ready_all(struct cli *cli)
+{
+    json_t *hosts = NULL, *rows = json_array(), *host = NULL;
+    size_t i = 0;
+    int status = cli_list(cli, "/v1/hosts", "", &hosts);
+    json_array_foreach(hosts, i, host)
+    {
+        json_t *row = json_object();
+        json_object_set(row, "host", json_object_get(host, "name"));
+        json_object_update(row, json_object_get(host, "readiness"));
+        json_array_append_new(rows, row);
+    }
+    if (status == 0)
+        status = cli_print_list(cli, rows, readiness_columns, 3);
+    if (status == 0)
+        status = tell_failed(rows, "host", "some hosts are");
+    json_decref(rows);
+    json_decref(hosts);
+    return status;
+}
+
+static int run_readiness(struct cli *cli)
+{
+    return cli->argument_count ? ready_one(cli) : ready_all(cli);
+}
+
+/* ---- enrolment and changes ------------------------------------------------------- */
 
 /* The token is shown once: to a file of mode 0600, or to the output. */
 static int keep_token(const struct cli *cli, const json_t *body)
@@ -214,6 +309,11 @@ const struct command host_commands[] = {
      "HOST is the name or the machine-id. -o json has everything: networks,\n"
      "what the agent could not read, ports unknown to the scheduler.",
      "sriov-admin host show h17 -o yaml", NULL, 0, run_show},
+    {"host", "readiness", "[HOST]", 0, 1,
+     "Show what hosts lack for their VFs to work, and what to do",
+     "Without HOST the worst of each host and the names of what is not ok.\n"
+     "Exit status 3: a check failed.",
+     "sriov-admin host readiness h17", NULL, 0, run_readiness},
     {"host", "enroll", "NAME", 1, 1,
      "Make a host known, or renew its token; shows the token once",
      "Only its hash is kept by the scheduler. Put the token into a file of "

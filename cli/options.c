@@ -71,7 +71,8 @@ static void print_overview(void)
     printf("\nOptions of all commands:\n");
     print_options(common_options, COMMON_COUNT);
     printf("  %-28s %s\n", "--version", "the version");
-    printf("\nExit status: 0 done, 1 error, 2 no host fits, 3 conflict.\n");
+    printf("\nExit status: 0 done, 1 error, 2 no host fits, 3 conflict, or a "
+           "readiness check\nthat failed.\n");
 }
 
 static void print_help(const struct command *command)

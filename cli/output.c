@@ -21,6 +21,24 @@ static const json_t *at_path(const json_t *item, const char *path)
     return item;
 }
 
+static bool is_text_list(const json_t *value)
+{
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (!json_is_string(json_array_get(value, i)))
+            return false;
+    return json_is_array(value);
+}
+
+/* "a, b", "-" for an empty one. */
+static char *list_text(const json_t *list)
+{
+    struct str text = {0};
+    for (size_t i = 0; i < json_array_size(list); i++)
+        str_printf(&text, "%s%s", i ? ", " : "",
+                   json_string_value(json_array_get(list, i)));
+    return text.length ? str_take(&text) : mem_strdup("-");
+}
+
 char *cli_value_text(const json_t *item, const char *path)
 {
     const json_t *value = at_path(item, path);
@@ -31,6 +49,8 @@ char *cli_value_text(const json_t *item, const char *path)
                                                     : "-");
     if (json_is_boolean(value))
         return mem_strdup(json_is_true(value) ? "yes" : "no");
+    if (is_text_list(value))
+        return list_text(value);
     return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
@@ -80,9 +100,10 @@ static void print_yaml(const json_t *value)
 /* States that an operator should see at once; only on a terminal. */
 static const char *colour_of(const char *text)
 {
-    static const char *const good[] = {"ready", "applied", "True", "free"};
-    static const char *const bad[] = {"unreachable", "failed", "False",
-                                      "quarantined", "fenced"};
+    static const char *const good[] = {"ready", "applied", "True", "free",
+                                       "ok"};
+    static const char *const bad[] = {"unreachable", "failed",      "rejected",
+                                      "False",       "quarantined", "fenced"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (strcmp(text, good[i]) == 0)
             return "\033[32m";

@@ -10,6 +10,7 @@ static const struct column columns[] = {
     {"PF", "pf", false},
     {"VF", "name", false},
     {"INDEX", "index", false},
+    {"KIND", "kind", false},
     {"STATE", "state", false},
     {"VM", "vm_name", false},
     {"PORT", "port_name", false},
@@ -26,6 +27,9 @@ static const struct column columns[] = {
     {"LINK_STATE", "policy.link_state", true},
     {"IOMMU_GROUP", "iommu_group", true},
     {"NETDEV", "netdev", true},
+    {"VENDOR_ID", "vendor_id", true},
+    {"DEVICE_ID", "device_id", true},
+    {"MSIX_VECTORS", "msix_vectors", true},
     {"OBSERVED_AT", "observed_at", true},
     {"VM_ID", "vm_id", true},
     {"PORT_ID", "port_id", true},
@@ -33,9 +37,9 @@ static const struct column columns[] = {
 
 static int run_list(struct cli *cli)
 {
-    static const char *const filters[] = {"host", "pf", "state"};
+    static const char *const filters[] = {"host", "pf", "state", "kind"};
     struct str query = {0};
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
         const char *value = cli_option(cli, filters[i]);
         if (!value)
             continue;
@@ -59,13 +63,14 @@ static const struct option_spec list_options[] = {
     {"state", "STATE",
      "free, probing, claimed, attached, cleaning, "
      "quarantined or external"},
+    {"kind", "KIND", "network, storage, display, accelerator or other"},
 };
 
 const struct command vf_commands[] = {
     {"vf", "list", "", 0, 0,
      "List VFs with owner and the policy as the kernel reads",
      "The policy columns are what the host's kernel answered at OBSERVED_AT.",
-     "sriov-admin vf list --host h17 --state claimed", list_options, 3,
-     run_list},
+     "sriov-admin vf list --host h17 --state claimed", list_options,
+     sizeof list_options / sizeof *list_options, run_list},
 };
 const size_t vf_command_count = sizeof vf_commands / sizeof *vf_commands;

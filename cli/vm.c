@@ -4,12 +4,9 @@
 
 #include "cli/vm_request.h"
 #include "common/base/mem.h"
-#include "common/base/str.h"
-#include "common/base/timestamp.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct column columns[] = {
     {"ID", "id", false},
@@ -19,6 +16,7 @@ static const struct column columns[] = {
     {"VCPUS", "vcpus", false},
     {"MEMORY_MIB", "memory_mib", false},
     {"PORTS", "port_count", false},
+    {"DEVICES", "device_count", false},
     {"POLICY_APPLIED", "policy_applied", false},
     {"LIFECYCLE", "lifecycle", true},
     {"GENERATION", "generation", true},
@@ -32,6 +30,17 @@ static const struct column port_columns[] = {
     {"VF", "claim.vf", false},   {"INDEX", "claim.vf_index", false},
     {"POLICY", "policy", false}, {"DEGRADED", "degraded_reason", false},
     {"ID", "id", true},          {"PHYSICAL_NETWORK", "physical_network", true},
+};
+
+static const struct column device_columns[] = {
+    {"DEVICE", "name", false},
+    {"KIND", "kind", false},
+    {"PF", "claim.pf", false},
+    {"VF", "claim.vf", false},
+    {"INDEX", "claim.vf_index", false},
+    {"VENDOR_ID", "claim.vendor_id", false},
+    {"DEVICE_ID", "claim.device_id", false},
+    {"ID", "id", true},
 };
 
 static const struct column condition_columns[] = {
@@ -61,6 +70,9 @@ static void add_derived(json_t *vm)
     json_object_set_new(vm, "port_count",
                         json_integer((json_int_t)json_array_size(
                             json_object_get(vm, "ports"))));
+    json_object_set_new(vm, "device_count",
+                        json_integer((json_int_t)json_array_size(
+                            json_object_get(vm, "devices"))));
     const json_t *condition = policy_condition(vm);
     if (condition)
         json_object_set(vm, "policy_applied",
@@ -72,6 +84,18 @@ static bool whole_output(const struct cli *cli)
     return cli->output == OUTPUT_JSON || cli->output == OUTPUT_YAML;
 }
 
+/* A table of one of the VM's lists, if there is anything in it. */
+static void print_part(const struct cli *cli, const json_t *vm,
+                       const char *name, const struct column *part,
+                       size_t column_count)
+{
+    const json_t *items = json_object_get(vm, name);
+    if (json_array_size(items) == 0)
+        return;
+    putchar('\n');
+    cli_print_list(cli, items, part, column_count);
+}
+
 static int print_vm(const struct cli *cli, json_t *vm)
 {
     if (whole_output(cli))
@@ -80,13 +104,13 @@ static int print_vm(const struct cli *cli, json_t *vm)
     int status = cli_print_one(cli, vm, COLUMNS);
     if (status || cli->output != OUTPUT_TABLE || cli->column_count)
         return status;
-    putchar('\n');
-    status = cli_print_list(cli, json_object_get(vm, "ports"), port_columns,
-                            sizeof port_columns / sizeof *port_columns);
-    putchar('\n');
-    return status ? status
-                  : cli_print_list(cli, json_object_get(vm, "conditions"),
-                                   condition_columns, 4);
+    print_part(cli, vm, "ports", port_columns,
+               sizeof port_columns / sizeof *port_columns);
+    print_part(cli, vm, "devices", device_columns,
+               sizeof device_columns / sizeof *device_columns);
+    print_part(cli, vm, "conditions", condition_columns,
+               sizeof condition_columns / sizeof *condition_columns);
+    return 0;
 }
 
 static int run_list(struct cli *cli)
@@ -117,46 +141,30 @@ static int run_show(struct cli *cli)
 
 /* ---- waiting ------------------------------------------------------------------ */
 
-static void progress(const struct cli *cli, const char *what, int64_t since)
-{
-    if (isatty(STDERR_FILENO) && cli->output == OUTPUT_TABLE)
-        fprintf(
-            stderr, "\r\033[K%s (%lld s)", what,
-            (long long)((timestamp_monotonic() - since) / TIMESTAMP_SECOND));
-}
-
-static void progress_end(const struct cli *cli)
-{
-    if (isatty(STDERR_FILENO) && cli->output == OUTPUT_TABLE)
-        fprintf(stderr, "\r\033[K");
-}
-
 /* Until the policy is applied or refused, or 'seconds' are over. *vm is
  * replaced by the newest answer. */
 static int wait_applied(struct cli *cli, const char *path, uint64_t seconds,
                         json_t **vm)
 {
-    int64_t begin = timestamp_monotonic();
+    struct cli_wait wait = cli_wait_begin(seconds);
     for (;;) {
         const json_t *condition = policy_condition(*vm);
         const char *state =
             json_string_value(json_object_get(condition, "status"));
         auto_free char *message = cli_value_text(condition, "message");
         if (state && strcmp(state, "Unknown") != 0) {
-            progress_end(cli);
+            cli_wait_end(cli);
             if (strcmp(state, "True") == 0)
                 return 0;
             return cli_fail("the policy was not applied: %s", message);
         }
-        if (timestamp_monotonic() - begin >
-            (int64_t)seconds * TIMESTAMP_SECOND) {
-            progress_end(cli);
+        if (!cli_wait_on(cli, &wait,
+                         "waiting for the host to apply the policy")) {
+            cli_wait_end(cli);
             return cli_fail("not applied after %llu s: %s; it goes on, see "
                             "sriov-admin vm show",
                             (unsigned long long)seconds, message);
         }
-        progress(cli, "waiting for the host to apply the policy", begin);
-        usleep(200000);
         json_t *body = NULL;
         int status = cli_call(cli, "GET", path, NULL, &body);
         if (status)
@@ -168,36 +176,24 @@ static int wait_applied(struct cli *cli, const char *path, uint64_t seconds,
 
 static int wait_gone(struct cli *cli, const char *path, uint64_t seconds)
 {
-    int64_t begin = timestamp_monotonic();
+    struct cli_wait wait = cli_wait_begin(seconds);
     for (;;) {
         struct error err = {0};
         json_t *body = NULL;
         int result = cli_try(cli, "GET", path, NULL, &body, &err);
         json_decref(body);
         if (result < 0) {
-            progress_end(cli);
+            cli_wait_end(cli);
             return err.code == ERROR_NOT_FOUND ? 0 : cli_problem(&err, NULL);
         }
-        if (timestamp_monotonic() - begin >
-            (int64_t)seconds * TIMESTAMP_SECOND) {
-            progress_end(cli);
+        if (!cli_wait_on(cli, &wait,
+                         "waiting for the VFs to read back clean")) {
+            cli_wait_end(cli);
             return cli_fail("not gone after %llu s; it goes on, see "
                             "sriov-admin vm show",
                             (unsigned long long)seconds);
         }
-        progress(cli, "waiting for the VFs to read back clean", begin);
-        usleep(200000);
     }
-}
-
-static int wait_seconds(const struct cli *cli, uint64_t *seconds)
-{
-    const char *text = cli_option(cli, "timeout");
-    *seconds = 60;
-    if (text && !str_to_u64(text, 10, 86400, seconds))
-        return cli_fail("--timeout '%s' is no number of seconds up to 86400",
-                        text);
-    return 0;
 }
 
 /* ---- create and delete ---------------------------------------------------------- */
@@ -206,7 +202,7 @@ static int run_create(struct cli *cli)
 {
     uint64_t seconds = 0;
     json_t *request = vm_request_of_options(cli);
-    if (!request || wait_seconds(cli, &seconds)) {
+    if (!request || cli_wait_seconds(cli, 60, &seconds)) {
         json_decref(request);
         return 1;
     }
@@ -230,7 +226,7 @@ static int run_create(struct cli *cli)
 static int run_delete(struct cli *cli)
 {
     uint64_t seconds = 0;
-    if (wait_seconds(cli, &seconds))
+    if (cli_wait_seconds(cli, 60, &seconds))
         return 1;
     auto_free char *path = cli_path("/v1/vms/{}", cli->arguments[0]);
     json_t *vm = NULL;
@@ -255,6 +251,9 @@ static const struct option_spec create_options[] = {
      "a port; may be repeated. Keys: name, mac, "
      "physical_network, vnic_type, fallback, vendor_id, "
      "device_id, and the policy's fields"},
+    {"device", "KEY=VALUE,...",
+     "a VF of something else than a NIC; may be repeated. Keys: kind (storage, "
+     "display, accelerator, other), name, vendor_id, device_id"},
     {"strategy", "NAME", "spread (default) or pack"},
     {"host", "HOST", "place it there or nowhere"},
     {"lifecycle", "NAME", "external (default), managed or host"},
@@ -270,11 +269,13 @@ static const struct option_spec delete_options[] = {
 const struct command vm_commands[] = {
     {"vm", "list", "", 0, 0, "List the VMs", "", "sriov-admin vm list", NULL, 0,
      run_list},
-    {"vm", "show", "VM", 1, 1, "Show one VM: path, VF, policy, conditions",
+    {"vm", "show", "VM", 1, 1,
+     "Show one VM: ports and devices with path and VF, conditions",
      "VM is the id or the name.", "sriov-admin vm show web-1", NULL, 0,
      run_show},
     {"vm", "create", "[NAME]", 0, 1, "Place a VM and claim its VFs",
-     "Exit status 2: no host fits; the reasons are shown.",
+     "vnic_type direct-physical asks for a whole PF, without policy but the "
+     "MAC.\nExit status 2: no host fits; the reasons are shown.",
      "sriov-admin vm create web-1 --vcpus 2 --memory-mib 4096 --port "
      "physical_network=physnet0,vlan=100 --wait",
      create_options, sizeof create_options / sizeof *create_options,

@@ -58,9 +58,27 @@ static int add_port_member(json_t *port, json_t *policy, json_t *require,
     return json_object_set_new(policy, key, json_integer((json_int_t)number));
 }
 
-static json_t *port_of_text(const char *text)
+/* One "key=value" of --device. */
+static int add_device_member(json_t *device, json_t *policy, json_t *require,
+                             const char *key, const char *value)
 {
-    json_t *port = json_object(), *policy = json_object(),
+    (void)policy;
+    if (strcmp(key, "name") == 0 || strcmp(key, "kind") == 0)
+        return json_object_set_new(device, key, json_string(value));
+    if (strcmp(key, "vendor_id") == 0 || strcmp(key, "device_id") == 0)
+        return json_object_set_new(require, key, json_string(value));
+    return cli_fail("--device: unknown key '%s'; see sriov-admin vm create "
+                    "--help",
+                    key);
+}
+
+/* "key=value,…" of a repeated option as an object, each by 'add'. */
+static json_t *object_of_text(const char *option, const char *text,
+                              int (*add)(json_t *object, json_t *policy,
+                                         json_t *require, const char *key,
+                                         const char *value))
+{
+    json_t *object = json_object(), *policy = json_object(),
            *require = json_object();
     auto_free char *copy = mem_strdup(text);
     char *save = NULL;
@@ -69,23 +87,23 @@ static json_t *port_of_text(const char *text)
          item = strtok_r(NULL, ",", &save)) {
         char *equals = strchr(item, '=');
         if (!equals) {
-            bad = cli_fail("--port: '%s' is not KEY=VALUE", item);
+            bad = cli_fail("--%s: '%s' is not KEY=VALUE", option, item);
             break;
         }
         *equals = '\0';
-        bad = add_port_member(port, policy, require, item, equals + 1);
+        bad = add(object, policy, require, item, equals + 1);
     }
     if (json_object_size(policy))
-        json_object_set(port, "policy", policy);
+        json_object_set(object, "policy", policy);
     if (json_object_size(require))
-        json_object_set(port, "require", require);
+        json_object_set(object, "require", require);
     json_decref(policy);
     json_decref(require);
     if (bad) {
-        json_decref(port);
+        json_decref(object);
         return NULL;
     }
-    return port;
+    return object;
 }
 
 static int add_number(const struct cli *cli, json_t *request,
@@ -99,17 +117,25 @@ static int add_number(const struct cli *cli, json_t *request,
                                json_integer((json_int_t)number));
 }
 
-static int add_ports(const struct cli *cli, json_t *request)
+/* Every --OPTION as an item of a list; no list where there is none. */
+static int add_items(const struct cli *cli, json_t *request, const char *option,
+                     const char *member,
+                     int (*add)(json_t *object, json_t *policy, json_t *require,
+                                const char *key, const char *value))
 {
-    json_t *ports = json_array();
-    json_object_set_new(request, "ports", ports);
+    json_t *items = json_array();
     const char *text = NULL;
-    for (size_t i = 0; (text = cli_option_at(cli, "port", i)); i++) {
-        json_t *port = port_of_text(text);
-        if (!port)
+    for (size_t i = 0; (text = cli_option_at(cli, option, i)); i++) {
+        json_t *item = object_of_text(option, text, add);
+        if (!item) {
+            json_decref(items);
             return -1;
-        json_array_append_new(ports, port);
+        }
+        json_array_append_new(items, item);
     }
+    if (json_array_size(items))
+        json_object_set(request, member, items);
+    json_decref(items);
     return 0;
 }
 
@@ -126,7 +152,8 @@ json_t *vm_request_of_options(const struct cli *cli)
     json_object_set_new(request, "name", json_string(cli->arguments[0]));
     int bad = add_number(cli, request, "vcpus", "vcpus", 1) ||
               add_number(cli, request, "memory-mib", "memory_mib", 1024) ||
-              add_ports(cli, request);
+              add_items(cli, request, "port", "ports", add_port_member) ||
+              add_items(cli, request, "device", "devices", add_device_member);
     if (cli_option(cli, "lifecycle"))
         json_object_set_new(request, "lifecycle",
                             json_string(cli_option(cli, "lifecycle")));
