@@ -67,8 +67,7 @@ static void make_id(char id[REQUEST_ID_SIZE])
     /* Unique is enough: nothing relies on ids being secret, and if the
      * generator fails the answer matters more than its id. */
     gnutls_rnd(GNUTLS_RND_NONCE, number, sizeof number);
-    snprintf(id, REQUEST_ID_SIZE, "%016llx%016llx",
-             (unsigned long long)number[0], (unsigned long long)number[1]);
+    *str_put_hex(str_put_hex(id, number[0], 16), number[1], 16) = '\0';
 }
 
 void request_take_headers(struct http_request *request)

@@ -27,6 +27,8 @@ json_t *json_parse(const char *text, size_t length, struct error *err);
 char *json_text(const json_t *value);
 /* The same, appended to 'out'; 'value' is not NULL. */
 void json_write(const json_t *value, struct str *out);
+/* How many bytes from the start are ASCII that needs no escaping. */
+size_t json_plain_length(const char *text);
 /* One string (valid UTF-8; quoted and escaped) or number, appended. */
 void json_write_string(const char *text, size_t length, struct str *out);
 void json_write_integer(int64_t number, struct str *out);

@@ -8,17 +8,39 @@
 #include <assert.h>
 #include <string.h>
 
-/* What comes before a value in a text. */
-static void begin_value(struct json_out *out, const char *name)
+/* What comes before a value in a text, and room for so many bytes more. */
+static void begin_value(struct json_out *out, const char *name, size_t more)
 {
+    struct str *text = out->text;
+    size_t length = name ? strlen(name) : 0;
+    str_reserve(text, length + sizeof ",\"\":" + more);
+    char *at = text->text + text->length;
     if (out->comma)
-        str_add_bytes(out->text, ",", 1);
+        *at++ = ',';
     out->comma = true;
-    if (!name)
-        return;
-    str_add_bytes(out->text, "\"", 1);
-    str_add_bytes(out->text, name, strlen(name));
-    str_add_bytes(out->text, "\":", 2);
+    if (name) {
+        *at++ = '"';
+        at = mempcpy(at, name, length);
+        *at++ = '"';
+        *at++ = ':';
+    }
+    text->length = (size_t)(at - text->text);
+}
+
+/* A value of plain bytes. */
+static void put_plain(struct json_out *out, const char *name, const char *quote,
+                      const char *bytes, size_t length)
+{
+    begin_value(out, name, length + 2);
+    struct str *text = out->text;
+    char *at = text->text + text->length;
+    if (*quote)
+        *at++ = *quote;
+    at = mempcpy(at, bytes, length);
+    if (*quote)
+        *at++ = *quote;
+    *at = '\0';
+    text->length = (size_t)(at - text->text);
 }
 
 /* Put a value where it belongs in a tree; takes the reference. */
@@ -37,8 +59,7 @@ static void open_container(struct json_out *out, const char *name, bool array)
 {
     assert(out->depth < JSON_DEPTH_MAX);
     if (out->text) {
-        begin_value(out, name);
-        str_add_bytes(out->text, array ? "[" : "{", 1);
+        put_plain(out, name, "", array ? "[" : "{", 1);
         out->comma = false;
     } else {
         json_t *container = array ? json_array() : json_object();
@@ -68,14 +89,6 @@ void json_out_end(struct json_out *out)
     out->comma = true;
 }
 
-static bool is_ascii(const char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text >= 128)
-            return false;
-    return true;
-}
-
 /* A string of any bytes, for where a tree or a check is needed. */
 static json_t *any_text(const char *text)
 {
@@ -97,12 +110,21 @@ void json_out_text(struct json_out *out, const char *name, const char *text)
         put(out, name, any_text(text));
         return;
     }
-    begin_value(out, name);
-    if (is_ascii(text)) {
-        json_write_string(text, strlen(text), out->text);
+    size_t plain = json_plain_length(text);
+    if (!text[plain]) {
+        put_plain(out, name, "\"", text, plain);
+        return;
+    }
+    size_t length = plain;
+    while (text[length] && (unsigned char)text[length] < 0x80)
+        length++;
+    if (!text[length]) { /* all ASCII */
+        begin_value(out, name, 0);
+        json_write_string(text, length, out->text);
         return;
     }
     auto_json json_t *value = any_text(text);
+    begin_value(out, name, 0);
     json_write(value, out->text);
 }
 
@@ -127,7 +149,7 @@ void json_out_integer(struct json_out *out, const char *name, int64_t number)
         put(out, name, json_integer(number));
         return;
     }
-    begin_value(out, name);
+    begin_value(out, name, 0);
     json_write_integer(number, out->text);
 }
 
@@ -137,8 +159,7 @@ void json_out_bool(struct json_out *out, const char *name, bool value)
         put(out, name, json_boolean(value));
         return;
     }
-    begin_value(out, name);
-    str_add(out->text, value ? "true" : "false");
+    put_plain(out, name, "", value ? "true" : "false", value ? 4 : 5);
 }
 
 void json_out_null(struct json_out *out, const char *name)
@@ -147,8 +168,7 @@ void json_out_null(struct json_out *out, const char *name)
         put(out, name, json_null());
         return;
     }
-    begin_value(out, name);
-    str_add_bytes(out->text, "null", 4);
+    put_plain(out, name, "", "null", 4);
 }
 
 void json_out_json(struct json_out *out, const char *name, json_t *value)
@@ -157,7 +177,7 @@ void json_out_json(struct json_out *out, const char *name, json_t *value)
         put(out, name, value);
         return;
     }
-    begin_value(out, name);
+    begin_value(out, name, 0);
     json_write(value, out->text);
     json_decref(value);
 }

@@ -39,6 +39,15 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c != '"' && c != '\\';
 }
 
+size_t json_plain_length(const char *text)
+{
+    size_t length = 0;
+    for (unsigned char c; (c = (unsigned char)text[length]) < 0x80; length++)
+        if (!is_plain(c))
+            break;
+    return length;
+}
+
 void json_write_string(const char *text, size_t length, struct str *out)
 {
     size_t done = 0;

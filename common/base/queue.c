@@ -61,10 +61,12 @@ bool queue_put(struct queue *queue, size_t lane, void *item)
         if (to->count < queue->capacity) {
             to->items[(to->first + to->count++) % queue->capacity] = item;
             taken = true;
-            pthread_cond_signal(&queue->filled);
         }
     }
     pthread_mutex_unlock(&queue->lock);
+    /* Not under the lock: whoever wakes would at once wait for it. */
+    if (taken)
+        pthread_cond_signal(&queue->filled);
     return taken;
 }
 

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PRINTF_ROOM 120
+
 void str_reserve(struct str *str, size_t more)
 {
     size_t wanted = str->length + more + 1;
@@ -44,13 +46,17 @@ void str_printf(struct str *str, const char *format, ...)
     va_start(args, format);
     va_list again;
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, args);
+    /* Mostly it fits at once. */
+    str_reserve(str, PRINTF_ROOM);
+    size_t room = str->capacity - str->length;
+    int length = vsnprintf(str->text + str->length, room, format, args);
     va_end(args);
-    if (length > 0) {
+    if (length > 0 && (size_t)length >= room) {
         str_reserve(str, (size_t)length);
         vsnprintf(str->text + str->length, (size_t)length + 1, format, again);
-        str->length += (size_t)length;
     }
+    if (length > 0)
+        str->length += (size_t)length;
     va_end(again);
 }
 

@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ROOM_FIRST 1024 /* a VM with one port fits */
-
 static void put_object(struct json_out *out, enum record_kind kind,
                        const void *object)
 {
@@ -61,14 +59,10 @@ static void *from_json(enum record_kind kind, const json_t *value,
     return NULL;
 }
 
-char *codec_encode(enum record_kind kind, const void *object, size_t *length)
+void codec_encode(enum record_kind kind, const void *object, struct str *out)
 {
-    struct str text = {0};
-    struct json_out out = json_out_as_text(&text);
-    str_reserve(&text, ROOM_FIRST);
-    put_object(&out, kind, object);
-    *length = text.length;
-    return str_take(&text);
+    struct json_out json = json_out_as_text(out);
+    put_object(&json, kind, object);
 }
 
 const char *codec_key_text(const void *key, size_t key_length,

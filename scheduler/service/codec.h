@@ -3,10 +3,11 @@
  * record's kind and key, so that a person can read the database. */
 #pragma once
 
+#include "common/base/str.h"
 #include "scheduler/core/core.h"
 
-/* New text (free() it) of a durable record's object. */
-char *codec_encode(enum record_kind kind, const void *object, size_t *length);
+/* Append the text of a durable record's object. */
+void codec_encode(enum record_kind kind, const void *object, struct str *out);
 /* A new reference, or NULL: CORRUPT, naming kind and key. The key stored must
  * be the object's own. */
 void *codec_decode(enum record_kind kind, const void *key, size_t key_length,

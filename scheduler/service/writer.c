@@ -6,6 +6,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/plant.h"
+#include "common/base/str.h"
 #include "scheduler/service/codec.h"
 
 #include <string.h>
@@ -63,14 +64,14 @@ struct encoded {
     size_t count;
     struct store_change *changes;
     uint8_t (*keys)[RECORD_KEY_SIZE];
+    struct str texts; /* all values, one after the other */
 };
 
 static void encoded_done(struct encoded *encoded)
 {
-    for (size_t i = 0; i < encoded->count; i++)
-        mem_free_p(&encoded->changes[i].value);
     free(encoded->changes);
     free(encoded->keys);
+    str_done(&encoded->texts);
 }
 
 static void encode(const struct tx *tx, struct encoded *out)
@@ -87,10 +88,19 @@ static void encode(const struct tx *tx, struct encoded *out)
         change->key = out->keys[out->count];
         change->key_length =
             record_key(record->kind, object, out->keys[out->count]);
+        size_t start = out->texts.length;
         if (record->after)
-            change->value = codec_encode(record->kind, record->after,
-                                         &change->value_length);
+            codec_encode(record->kind, record->after, &out->texts);
+        change->value_length = out->texts.length - start;
         out->count++;
+    }
+    /* The buffer moves while it grows. */
+    const char *at = str_text(&out->texts);
+    for (size_t i = 0; i < out->count; i++) {
+        struct store_change *change = &out->changes[i];
+        if (change->value_length)
+            change->value = at;
+        at += change->value_length;
     }
 }
 
@@ -245,11 +255,16 @@ static void publish(struct writer *writer, const struct tx *tx)
 static void answer(struct writer *writer, const struct batch *batch,
                    const struct error *all)
 {
+    const struct writer_hooks *hooks = &writer->hooks;
+    if (hooks->answering)
+        hooks->answering(hooks->context, true);
     for (size_t i = 0; i < batch->count; i++) {
         struct job *job = batch->jobs[i];
         const struct error *err = all ? all : job->refused ? &job->error : NULL;
         job->answer(job, writer->snapshot, err);
     }
+    if (hooks->answering)
+        hooks->answering(hooks->context, false);
 }
 
 /* What those hear whose batch is not there. */
