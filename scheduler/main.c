@@ -121,6 +121,17 @@ static void on_wake(void *context, const char *key)
         http_wake(parts->api.server, key);
 }
 
+static void on_answering(void *context, bool begins)
+{
+    struct parts *parts = context;
+    if (!parts->api.server)
+        return;
+    if (begins)
+        http_hold(parts->api.server);
+    else
+        http_release(parts->api.server);
+}
+
 /* The writer can't go on: end as by SIGTERM, with another exit status. */
 static void on_fatal(void *context, const struct error *err)
 {
@@ -166,6 +177,7 @@ static int start(struct parts *parts, const struct settings *settings,
         .queue_capacity = settings->queue,
         .batch_max = 256,
         .wake = on_wake,
+        .answering = on_answering,
         .fatal = on_fatal,
         .context = parts,
     };

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define RETRY_AFTER_S "1"
+#define HELD_MAX 64     /* answers that wait for each other */
 #define ROOM_FIRST 2048 /* most answers fit without growing */
 
 /* Add one "Name: value" line. */
@@ -54,6 +55,42 @@ static void add_common(struct http_request *request,
         MHD_add_response_header(response, "Connection", "close");
 }
 
+/* ---- handing over to the connections' threads -------------------------------- */
+
+/* With the lock. */
+static bool held_by_us(const struct http_server *server)
+{
+    return server->held.active &&
+           pthread_equal(server->held.by, pthread_self());
+}
+
+static void take_held(struct http_server *server, struct list *to)
+{
+    while (!list_is_empty(&server->held.answered)) {
+        struct list *node = server->held.answered.next;
+        list_remove(node);
+        list_append(to, node);
+    }
+    server->held.count = 0;
+}
+
+/* With the lock, which it lets go of: resume the connections of the requests in
+ * the list. Their own threads send the answers; from then on those may free
+ * the requests at any time, but the server not before 'resuming' is 0. Not under
+ * the lock: it is a system call, and the threads that it wakes want the lock. */
+static void resume_unlock(struct http_server *server, struct list *requests)
+{
+    atomic_fetch_add(&server->resuming, 1);
+    pthread_mutex_unlock(&server->lock);
+    while (!list_is_empty(requests)) {
+        struct http_request *request =
+            LIST_OWNER(requests->next, struct http_request, in_deferred);
+        list_remove(&request->in_deferred);
+        MHD_resume_connection(request->connection);
+    }
+    atomic_fetch_sub(&server->resuming, 1);
+}
+
 /* Give a response with all its headers to the request. */
 static void give(struct http_request *request, int status,
                  struct MHD_Response *response)
@@ -75,10 +112,34 @@ static void give(struct http_request *request, int status,
     request->deferred = false;
     request->refs--;
     list_remove(&request->in_deferred);
-    /* The connection's own thread sends it; from here on it may free the
-     * request at any time, but the server only after we let go of the lock. */
-    MHD_resume_connection(request->connection);
+    struct list now;
+    list_init(&now);
+    if (held_by_us(server)) {
+        list_append(&server->held.answered, &request->in_deferred);
+        if (++server->held.count == HELD_MAX)
+            take_held(server, &now);
+    } else {
+        list_append(&now, &request->in_deferred);
+    }
+    resume_unlock(server, &now);
+}
+
+void http_hold(struct http_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    server->held.active = true;
+    server->held.by = pthread_self();
     pthread_mutex_unlock(&server->lock);
+}
+
+void http_release(struct http_server *server)
+{
+    struct list now;
+    list_init(&now);
+    pthread_mutex_lock(&server->lock);
+    server->held.active = false;
+    take_held(server, &now);
+    resume_unlock(server, &now);
 }
 
 void answer_finish(struct http_request *request, int status,

@@ -62,10 +62,18 @@ struct http_server {
     struct peers *peers;
 
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* monotonic; in_flight, stopping, lot.count */
+    pthread_cond_t changed;  /* monotonic; in_flight, stopping, lot.count */
+    atomic_size_t in_flight; /* requests whose headers have come; falls under
+                                'lock' */
+    atomic_uint resuming;    /* answers being handed over, without the lock */
     /* guarded by 'lock' */
-    size_t in_flight; /* requests whose headers have come */
     struct list deferred;
+    struct { /* http_hold() */
+        bool active;
+        pthread_t by;
+        size_t count;
+        struct list answered; /* by in_deferred */
+    } held;
     struct lot lot;
     atomic_bool stopping; /* written under 'lock' */
     bool ended;           /* the keeper thread ends */

@@ -14,6 +14,7 @@
 #include "common/base/timestamp.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -74,9 +75,7 @@ static enum MHD_Result begin(struct http_request *request, const char *method)
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(
         request->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     request->peer = info->socket_context;
-    pthread_mutex_lock(&server->lock);
-    server->in_flight++;
-    pthread_mutex_unlock(&server->lock);
+    atomic_fetch_add(&server->in_flight, 1);
     request_take_headers(request);
     request_check(request, method);
     const char *expect = http_header(request, "Expect");
@@ -196,7 +195,7 @@ static void on_completed(void *context, struct MHD_Connection *connection,
         peer_receives_head(server->peers, request->peer);
     }
     pthread_mutex_lock(&server->lock);
-    if (request->begun && --server->in_flight == 0)
+    if (request->begun && atomic_fetch_sub(&server->in_flight, 1) == 1)
         pthread_cond_broadcast(&server->changed);
     request_put_unlock(request);
 }
@@ -314,6 +313,7 @@ static struct http_server *server_new(const struct http_config *config)
     pthread_cond_init(&server->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     list_init(&server->deferred);
+    list_init(&server->held.answered);
     lot_init(&server->lot);
     server->peers =
         peers_new(server->config.connections_max, config->idle_timeout_s);
@@ -368,9 +368,9 @@ static bool wait_ended(struct http_server *server, int wait_ms)
     const struct timespec until = {.tv_sec = end / TIMESTAMP_SECOND,
                                    .tv_nsec = end % TIMESTAMP_SECOND};
     int rc = 0;
-    while (server->in_flight && rc != ETIMEDOUT)
+    while (atomic_load(&server->in_flight) && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&server->changed, &server->lock, &until);
-    return server->in_flight == 0;
+    return atomic_load(&server->in_flight) == 0;
 }
 
 void http_stop(struct http_server *server, int deadline_ms)
@@ -389,6 +389,8 @@ void http_stop(struct http_server *server, int deadline_ms)
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
     pthread_join(server->keeper, NULL);
+    while (atomic_load(&server->resuming))
+        sched_yield();
     /* Nothing is suspended any more: libmicrohttpd 0.9.75 would abort. */
     MHD_stop_daemon(server->daemon);
     server_free(server);

@@ -103,6 +103,12 @@ void http_answer_error(struct http_request *request, const struct error *err,
  * request over. */
 void http_defer(struct http_request *request);
 
+/* Between these two the calling thread's answers to deferred requests are kept
+ * and then sent together: whoever answers many in a row is not interrupted by
+ * each. One thread at a time. */
+void http_hold(struct http_server *server);
+void http_release(struct http_server *server);
+
 /* ---- parking: long-polls and event streams ---------------------------------- */
 /* Park the request under 'key' until http_wake(key) or 'timeout_ms'; then
  * 'resume' is called on a server thread and must answer or park again. Parking

@@ -15,11 +15,13 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
 #define TICK_NS TIMESTAMP_SECOND
+#define CROWD 8 /* jobs in a batch from which on many are asking */
 
 struct service {
     struct service_config config;
@@ -61,6 +63,13 @@ static void on_changed(void *context, const char *host)
     if (host)
         snprintf(key, sizeof key, "desired/%s", host);
     service->config.wake(service->config.context, key);
+}
+
+static void on_answering(void *context, bool begins)
+{
+    const struct service *service = context;
+    if (service->config.answering)
+        service->config.answering(service->config.context, begins);
 }
 
 static bool on_step(void *context, const char *step)
@@ -187,17 +196,32 @@ static enum writer_end one_round(struct service *service, void **items,
     return end;
 }
 
+/* What has queued up. Where many asked last time, the first who asks now wakes
+ * us while the others are about to: they are let in first, so that one commit
+ * serves them all. */
+static size_t take(struct service *service, void **items, bool crowd,
+                   int wait_ms)
+{
+    size_t max = service->config.batch_max;
+    size_t count = queue_take(service->queue, items, max, wait_ms);
+    if (!crowd || count == 0 || count == max)
+        return count;
+    sched_yield();
+    return count + queue_take(service->queue, items + count, max - count, 0);
+}
+
 static void *thread_main(void *argument)
 {
     struct service *service = argument;
     size_t max = service->config.batch_max;
     auto_free void **items = mem_calloc(max + 1, sizeof *items);
     int64_t next_tick = timestamp_monotonic();
+    bool crowd = false;
     for (;;) {
-        size_t count =
-            queue_take(service->queue, items, max, until_ms(next_tick));
+        size_t count = take(service, items, crowd, until_ms(next_tick));
         if (count == 0 && queue_is_closed(service->queue))
             return NULL;
+        crowd = count >= CROWD;
         bool tick = timestamp_monotonic() >= next_tick;
         if (tick)
             next_tick = timestamp_monotonic() + TICK_NS;
@@ -252,6 +276,7 @@ struct service *service_open(const struct service_config *config,
         .context = service,
         .publish = on_publish,
         .changed = on_changed,
+        .answering = on_answering,
         .step = on_step,
         .pause = on_pause,
         .committed = on_committed,

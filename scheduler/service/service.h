@@ -26,6 +26,9 @@ struct service_config {
     /* From the writer's thread: answers parked under 'key' may have news:
      * "desired/HOST", "events". */
     void (*wake)(void *context, const char *key);
+    /* From the writer's thread, around the answers of one batch (begins true,
+     * then false); NULL = not wanted. */
+    void (*answering)(void *context, bool begins);
     /* Once, from the writer's thread: it can't go on ('err' says why) and ends;
      * the process must stop. */
     void (*fatal)(void *context, const struct error *err);

@@ -23,6 +23,8 @@ struct writer_hooks {
     /* Called after publish: the document of this host changed; NULL: there are
      * new events. */
     void (*changed)(void *context, const char *host);
+    /* The batch's answers begin (true), are all given (false); may be NULL. */
+    void (*answering)(void *context, bool begins);
     /* A named step, see WRITER_STEPS. True = the process dies here (only the
      * simulation says so): the writer returns at once and answers nobody. */
     bool (*step)(void *context, const char *step);

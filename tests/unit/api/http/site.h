@@ -28,6 +28,9 @@ static struct {
     struct queue *later;
     pthread_t worker;
     atomic_bool holds;   /* the worker sits on its requests */
+    atomic_bool bundles; /* the worker answers between hold and release */
+    atomic_bool keeps;   /* and sits before the release */
+    atomic_int answered; /* by the worker */
     atomic_int sneaks;   /* events that come while a stream looks for some */
     atomic_int deferred; /* requests handed to the worker */
 } site;
@@ -193,15 +196,23 @@ static enum role identify(void *context, const char *token,
 static void *work(void *context)
 {
     (void)context;
-    void *items[16];
+    void *items[128];
     struct error err;
     error_fill(&err, ERROR_CONFLICT, 0, "later", "decided by the worker");
     while (!queue_is_closed(site.later) || queue_length(site.later, 0)) {
-        size_t count = queue_take(site.later, items, 16, 100);
+        size_t count = queue_take(site.later, items, 128, 100);
         while (atomic_load(&site.holds))
             usleep(1000);
+        bool bundles = count && atomic_load(&site.bundles);
+        if (bundles)
+            http_hold(site.server);
         for (size_t i = 0; i < count; i++)
             http_answer_error(items[i], &err, NULL);
+        atomic_fetch_add(&site.answered, (int)count);
+        while (bundles && atomic_load(&site.keeps))
+            usleep(1000);
+        if (bundles)
+            http_release(site.server);
     }
     return NULL;
 }
@@ -223,7 +234,10 @@ static inline void site_start_with(unsigned threads, unsigned connections,
     site.later = queue_new(1, 1000);
     atomic_store(&site.version, 0);
     atomic_store(&site.deferred, 0);
+    atomic_store(&site.answered, 0);
     atomic_store(&site.holds, false);
+    atomic_store(&site.bundles, false);
+    atomic_store(&site.keeps, false);
     site.server = http_start(&config, &err);
     ck_assert_msg(site.server != NULL, "%s", err.msg);
     ck_assert_int_eq(pthread_create(&site.worker, NULL, work, NULL), 0);

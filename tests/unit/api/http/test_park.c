@@ -3,6 +3,8 @@
  * of them when the server stops. */
 #include "tests/unit/api/http/site.h"
 
+#include <poll.h>
+
 #define MANY 50
 
 /* Wait until so many are parked. */
@@ -70,6 +72,51 @@ START_TEST(many_deferred_at_once_all_get_their_answers)
     }
     atomic_store(&site.holds, false);
     for (int i = 0; i < MANY; i++) {
+        expect_status(fds[i], 409);
+        close(fds[i]);
+    }
+    site_stop();
+}
+END_TEST
+
+/* Ask on each of 'fds', and have the worker find all of them at once. */
+static void ask_later(int *fds, int count)
+{
+    atomic_store(&site.holds, true);
+    for (int i = 0; i < count; i++) {
+        fds[i] = site_connect();
+        peer_send(fds[i], "GET /v1/later" TAIL "\r\n");
+    }
+    while (atomic_load(&site.deferred) < count)
+        usleep(1000);
+    atomic_store(&site.holds, false);
+}
+
+START_TEST(held_answers_go_out_at_the_release)
+{
+    site_start();
+    int fd;
+    atomic_store(&site.bundles, true);
+    atomic_store(&site.keeps, true);
+    ask_later(&fd, 1);
+    while (atomic_load(&site.answered) < 1)
+        usleep(1000);
+    struct pollfd polled = {.fd = fd, .events = POLLIN};
+    ck_assert_int_eq(poll(&polled, 1, 100), 0);
+    atomic_store(&site.keeps, false);
+    expect_status(fd, 409);
+    close(fd);
+    site_stop();
+}
+END_TEST
+
+START_TEST(more_answers_than_are_held_all_go_out)
+{
+    site_start();
+    int fds[3 * MANY];
+    atomic_store(&site.bundles, true);
+    ask_later(fds, 3 * MANY);
+    for (int i = 0; i < 3 * MANY; i++) {
         expect_status(fds[i], 409);
         close(fds[i]);
     }
@@ -453,23 +500,22 @@ START_TEST(stopping_an_idle_server_takes_no_time)
 }
 END_TEST
 
-CHECK_MAIN("http parking", a_deferred_request_is_answered_by_another_thread,
-           many_deferred_at_once_all_get_their_answers,
-           a_long_poll_with_news_is_answered_at_once,
-           a_long_poll_waits_for_its_own_key,
-           a_long_poll_ends_when_its_time_is_over,
-           fifty_long_polls_wake_together_again_and_again,
-           no_wake_is_lost_between_looking_and_parking,
-           a_parked_peer_that_leaves_is_noticed_before_its_time,
-           a_deferred_peer_that_leaves_harms_nobody,
-           a_stream_gets_what_was_and_what_comes,
-           a_stream_loses_no_event_of_a_busy_time_and_ends_by_itself,
-           no_wake_is_lost_between_looking_and_parking_of_a_stream,
-           many_streams_get_every_event_and_may_leave_at_any_time,
-           a_quiet_stream_shows_that_it_lives,
-           a_stream_whose_peer_left_is_noticed,
-           stopping_answers_everybody_who_is_parked,
-           stopping_ends_streams_properly,
-           stopping_waits_for_answers_that_are_under_way,
-           stopping_does_not_wait_for_ever_for_a_stuck_worker,
-           stopping_an_idle_server_takes_no_time);
+CHECK_MAIN(
+    "http parking", a_deferred_request_is_answered_by_another_thread,
+    many_deferred_at_once_all_get_their_answers,
+    held_answers_go_out_at_the_release, more_answers_than_are_held_all_go_out,
+    a_long_poll_with_news_is_answered_at_once,
+    a_long_poll_waits_for_its_own_key, a_long_poll_ends_when_its_time_is_over,
+    fifty_long_polls_wake_together_again_and_again,
+    no_wake_is_lost_between_looking_and_parking,
+    a_parked_peer_that_leaves_is_noticed_before_its_time,
+    a_deferred_peer_that_leaves_harms_nobody,
+    a_stream_gets_what_was_and_what_comes,
+    a_stream_loses_no_event_of_a_busy_time_and_ends_by_itself,
+    no_wake_is_lost_between_looking_and_parking_of_a_stream,
+    many_streams_get_every_event_and_may_leave_at_any_time,
+    a_quiet_stream_shows_that_it_lives, a_stream_whose_peer_left_is_noticed,
+    stopping_answers_everybody_who_is_parked, stopping_ends_streams_properly,
+    stopping_waits_for_answers_that_are_under_way,
+    stopping_does_not_wait_for_ever_for_a_stuck_worker,
+    stopping_an_idle_server_takes_no_time);
