@@ -125,7 +125,7 @@ struct creation {
     struct vm_request request;
     struct vm *vm; /* a reference, after run */
     bool repeated;
-    struct placement_reasons reasons;
+    struct placement_reasons *reasons; /* owned; NULL = it was not refused */
 };
 
 static int run_creation(struct job *job, struct core *core,
@@ -134,15 +134,18 @@ static int run_creation(struct job *job, struct core *core,
 {
     struct creation *creation = (struct creation *)job;
     int64_t began = timestamp_monotonic();
+    struct placement_reasons reasons;
     int result =
         core_vm_create(core, call, &creation->request, tx, &creation->vm,
-                       &creation->repeated, &creation->reasons, err);
+                       &creation->repeated, &reasons, err);
     bool placed = result == 0 && !creation->repeated;
     bool unplaced = result < 0 && err->code == ERROR_NO_VALID_HOST;
     if (placed || unplaced)
         count_placement((double)(timestamp_monotonic() - began) /
                             (double)TIMESTAMP_SECOND,
-                        unplaced ? &creation->reasons : NULL);
+                        unplaced ? &reasons : NULL);
+    if (unplaced)
+        creation->reasons = mem_dup(&reasons, sizeof reasons);
     return result;
 }
 
@@ -176,7 +179,7 @@ static void answer_creation(struct job *job, struct snapshot *snapshot,
         json_t *extra = NULL;
         if (err->code == ERROR_NO_VALID_HOST) {
             extra = json_object();
-            wire_set(extra, "reasons", reasons_list(&creation->reasons));
+            wire_set(extra, "reasons", reasons_list(creation->reasons));
         }
         api_problem(request, err, extra);
     } else {
@@ -192,6 +195,7 @@ static void answer_creation(struct job *job, struct snapshot *snapshot,
                         dry ? NULL : location);
     }
     ref_put(creation->vm);
+    free(creation->reasons);
     free(creation);
 }
 
