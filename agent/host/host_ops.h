@@ -58,6 +58,20 @@ struct host_ops {
     int (*vf_reset)(struct host_backend *host, const struct pf_key *pf,
                     uint16_t vf_index, struct error *err);
 
+    /* Hold a unicast MAC on the PF's own receive filter, beside what sits on
+     * its VFs, or let go of it: 'bridge fdb add|del MAC dev PF self'. What is
+     * so already: 0. It stays over a link flap and an agent's death, and goes
+     * with the PF's network device. A MAC that something else of the host put
+     * there (a macvlan above the PF) must not be asked for: the kernel can't
+     * tell whose it is. UNSUPPORTED where the driver takes none; VANISHED where
+     * the PF or its network device is gone. */
+    int (*mac_hold)(struct host_backend *host, const struct pf_key *pf,
+                    const struct mac *mac, bool on, struct error *err);
+    /* Is it there, as the kernel lists it? Accepted by the driver, which does
+     * not prove that the card delivers it. */
+    int (*mac_held)(struct host_backend *host, const struct pf_key *pf,
+                    const struct mac *mac, bool *held, struct error *err);
+
     /* Poll this descriptor for reading (-1: no events, as with --root); then
      * call 'changes', which drains it. */
     int (*event_fd)(struct host_backend *host);

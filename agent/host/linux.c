@@ -4,6 +4,7 @@
 #include "agent/host/linux.h"
 
 #include "agent/host/facts.h"
+#include "agent/host/hold.h"
 #include "agent/host/networks.h"
 #include "agent/host/pf.h"
 #include "common/base/mem.h"
@@ -153,6 +154,8 @@ static const struct host_ops linux_ops = {
     .vf_read = linux_vf_read,
     .vf_write = linux_vf_write,
     .vf_reset = linux_vf_reset,
+    .mac_hold = linux_mac_hold,
+    .mac_held = linux_mac_held,
     .event_fd = linux_event_fd,
     .changes = linux_changes,
     .close = linux_close,

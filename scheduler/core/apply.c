@@ -48,8 +48,31 @@ static void put_host_keys(struct core *core, const struct host *host)
              sizeof host->token_hash, host);
 }
 
+/* The highest revision that a host's PF settings have in this epoch, else 0. */
+static uint64_t host_revision(const struct host *host, uint64_t epoch)
+{
+    uint64_t highest = 0;
+    for (size_t i = 0; host && i < host->pf_setting_count; i++)
+        if (host->pf_settings[i].revision.epoch == epoch &&
+            host->pf_settings[i].revision.revision > highest)
+            highest = host->pf_settings[i].revision.revision;
+    return highest;
+}
+
+/* The document goes from what has 'old' as its highest revision to what has
+ * 'new'. Every change takes the next revision, so the one before it is one
+ * less: undo needs no memory. The end of a record takes none. */
+static void set_revision(struct host_view *view, uint64_t old, uint64_t new,
+                         bool undo)
+{
+    if (undo && old && old != new &&old == view->revision.revision)
+        view->revision.revision--;
+    if (!undo && new > view->revision.revision)
+        view->revision.revision = new;
+}
+
 static void apply_host(struct core *core, const struct host *before,
-                       struct host *after)
+                       struct host *after, bool undo)
 {
     if (before)
         drop_host_keys(core, before);
@@ -70,6 +93,9 @@ static void apply_host(struct core *core, const struct host *before,
         view = view_new(after);
         view->revision.epoch = state_epoch(&core->state);
     }
+    uint64_t epoch = view->revision.epoch;
+    set_revision(view, host_revision(old ? before : NULL, epoch),
+                 host_revision(after, epoch), old && undo);
     set_view(core, view);
 }
 
@@ -125,6 +151,8 @@ static void apply_cluster(struct core *core, struct cluster *after)
 static bool has_mac_key(const struct vm *vm, const struct mac_key *key)
 {
     for (size_t i = 0; vm && i < vm->port_count; i++) {
+        if (vm->ports[i].device)
+            continue;
         struct mac_key other =
             mac_key_of(&vm->ports[i].mac, vm->ports[i].physical_network);
         if (other.length == key->length &&
@@ -142,6 +170,8 @@ static void drop_vm_keys(struct core *core, const struct vm *before,
     if (!after && *before->idempotency_key)
         remove_text(&core->keys, before->idempotency_key);
     for (size_t i = 0; i < before->port_count; i++) {
+        if (before->ports[i].device)
+            continue;
         struct mac_key mac = mac_key_of(&before->ports[i].mac,
                                         before->ports[i].physical_network);
         if (!has_mac_key(after, &mac))
@@ -159,6 +189,8 @@ static void put_vm_keys(struct core *core, const struct vm *vm)
     if (*vm->idempotency_key)
         put_text(&core->keys, vm->idempotency_key, vm);
     for (size_t i = 0; i < vm->port_count; i++) {
+        if (vm->ports[i].device)
+            continue;
         struct mac_key mac =
             mac_key_of(&vm->ports[i].mac, vm->ports[i].physical_network);
         omap_put(&core->macs, mac.bytes, mac.length, vm);
@@ -177,20 +209,6 @@ static uint64_t vm_revision(const struct vm *vm, uint64_t epoch)
     return highest;
 }
 
-/* Every change of ports takes the next revision, so the one before it is one
- * less: undo needs no memory. The end of a VM's record takes none. */
-static void set_revision(struct host_view *view, const struct vm *before,
-                         const struct vm *after, bool undo)
-{
-    uint64_t epoch = view->revision.epoch;
-    uint64_t old = vm_revision(before, epoch);
-    uint64_t new = vm_revision(after, epoch);
-    if (undo && old && old != new &&old == view->revision.revision)
-        view->revision.revision--;
-    if (!undo && new > view->revision.revision)
-        view->revision.revision = new;
-}
-
 /* 'before' and 'after' as far as they are on this host. */
 static void move_on_host(struct core *core, const char *host,
                          const struct vm *before, const struct vm *after,
@@ -200,7 +218,9 @@ static void move_on_host(struct core *core, const char *host,
     if (!old)
         return;
     struct host_view *view = view_with_vm(old, before, after);
-    set_revision(view, before, after, undo);
+    uint64_t epoch = view->revision.epoch;
+    set_revision(view, vm_revision(before, epoch), vm_revision(after, epoch),
+                 undo);
     put_text(&core->state.hosts, host, view);
     index_vm_set(&core->index, view, before, after);
     ref_put(view);
@@ -226,10 +246,29 @@ static void apply_vm(struct core *core, struct vm *before, struct vm *after,
         move_on_host(core, after->host, NULL, after, undo);
 }
 
-int core_link_vms(struct core *core, struct error *err)
+/* Hosts and the cluster are restored in any order: only now the epoch is known
+ * of which the settings' revisions count. */
+static void link_settings(struct core *core)
 {
     const void *key = NULL;
     size_t length = 0;
+    char name[NAME_SIZE] = "";
+    const struct host_view *at = NULL;
+    while ((at = omap_after(&core->state.hosts, *name ? name : NULL,
+                            strlen(name), &key, &length))) {
+        memcpy(name, at->host->name, sizeof name);
+        struct host_view *view = view_dup(at);
+        set_revision(view, 0, host_revision(view->host, view->revision.epoch),
+                     false);
+        set_view(core, view);
+    }
+}
+
+int core_link(struct core *core, struct error *err)
+{
+    const void *key = NULL;
+    size_t length = 0;
+    link_settings(core);
     struct uuid id = {{0}};
     const struct vm *vm = NULL;
     bool first = true;
@@ -292,7 +331,7 @@ void core_apply(struct core *core, enum record_kind kind, void *before,
         apply_token(core, before, after);
         break;
     case RECORD_HOST:
-        apply_host(core, before, after);
+        apply_host(core, before, after, undo);
         break;
     case RECORD_VM:
         apply_vm(core, before, after, undo);

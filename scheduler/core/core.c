@@ -61,7 +61,7 @@ int core_start(struct core *core, const struct core_call *call, struct tx *tx,
 {
     if (core->started)
         return error_set(err, ERROR_INTERNAL, "started twice");
-    if (core_link_vms(core, err))
+    if (core_link(core, err))
         return -1;
     core->started = true;
     core->started_at = call->now_ns;

@@ -124,8 +124,9 @@ int core_host_delete(struct core *core, const struct core_call *call,
 
 /* What PATCH …/pfs/{pf} changes; members not 'has_' stay. What the agent carries
  * out (allowed, num_vfs, autoprobe, bridge_mode) takes the next revision of the
- * host's document when it changes, and also when it is said again after the agent
- * rejected it or failed: that is how an operator has it tried once more. */
+ * host's document when it changes. After the agent rejected it or failed, also
+ * when num_vfs, autoprobe or bridge_mode is said again: so an operator has it
+ * tried once more. */
 struct pf_patch {
     bool has_generation, has_allowed, has_physical_network, has_link_speed;
     bool has_num_vfs, has_autoprobe, has_bridge_mode, has_tx_ratio, has_words;

@@ -108,6 +108,63 @@ static void tell_pfs(const struct teller *teller)
         tell_appeared(teller, new->pfs[j++]);
 }
 
+/* ---- PF settings ------------------------------------------------------------------ */
+
+static const struct observed_pf *report_pf(const struct host_report *report,
+                                           const struct pf_key *key)
+{
+    for (size_t i = 0; report && i < report->pf_count; i++)
+        if (pf_key_compare(&report->pfs[i].key, key) == 0)
+            return &report->pfs[i];
+    return NULL;
+}
+
+static bool setting_is_news(const struct teller *teller,
+                            const struct observed_pf *pf)
+{
+    const struct observed_pf *old = report_pf(teller->old, &pf->key);
+    /* As with ports: after our start what went well is no news. */
+    if (!teller->old && pf->phase == PF_APPLIED)
+        return pf->condition.at >= teller->core->started_at;
+    return !old || old->phase != pf->phase ||
+           revision_compare(&old->revision, &pf->revision) != 0;
+}
+
+/* Is there anything in the setting for the agent to write? */
+static bool configures(const struct teller *teller, const struct pf_key *key)
+{
+    const struct host_view *view =
+        state_host(&teller->core->state, teller->report->host);
+    const struct pf_setting *setting = host_pf_setting(view->host, key);
+    return setting &&
+           (setting->has_num_vfs || setting->autoprobe != AUTOPROBE_NONE ||
+            setting->bridge_mode != BRIDGE_NONE);
+}
+
+static void tell_setting(const struct teller *teller,
+                         const struct observed_pf *pf)
+{
+    const struct condition *condition = &pf->condition;
+    const char *type = pf->phase == PF_APPLIED    ? "PfConfigured"
+                       : pf->phase == PF_REJECTED ? "PfRejected"
+                       : pf->phase == PF_FAILED   ? "PfFailed"
+                                                  : NULL;
+    if (!type || !setting_is_news(teller, pf))
+        return;
+    if (pf->phase == PF_APPLIED && !configures(teller, &pf->key))
+        return;
+    const char *without = pf->phase == PF_APPLIED ? "its settings read back"
+                          : pf->phase == PF_REJECTED
+                              ? "its settings were undone"
+                              : "its settings were refused";
+    core_event(teller->core, teller->call, teller->tx,
+               (struct event_about){.host = teller->report->host}, type,
+               *condition->reason ? condition->reason : "Reported",
+               "PF %s: %s%s%s", pf->key.text, condition->field,
+               *condition->field ? ": " : "",
+               *condition->message ? condition->message : without);
+}
+
 /* ---- ports ------------------------------------------------------------------------ */
 
 static void tell_port(const struct teller *teller,
@@ -138,8 +195,8 @@ static void tell_port(const struct teller *teller,
                    teller->report->host, id);
 }
 
-static bool is_news(const struct teller *teller,
-                    const struct observed_port *port)
+static bool port_is_news(const struct teller *teller,
+                         const struct observed_port *port)
 {
     const struct observed_port *old =
         teller->old ? report_port(teller->old, &port->id) : NULL;
@@ -168,7 +225,9 @@ void observe_events(struct core *core, const struct core_call *call,
     };
     tell_agent(&teller);
     tell_pfs(&teller);
+    for (size_t i = 0; i < report->pf_count; i++)
+        tell_setting(&teller, &report->pfs[i]);
     for (size_t i = 0; i < report->port_count; i++)
-        if (is_news(&teller, &report->ports[i]))
+        if (port_is_news(&teller, &report->ports[i]))
             tell_port(&teller, &report->ports[i]);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What operators do to hosts and PFs: enrol, settle, delete. Each command
- * checks everything first and changes afterwards. */
+/* What operators do to hosts: enrol, settle, delete. Each command checks
+ * everything first and changes afterwards. PFs: pf_settings.c. */
 #include "scheduler/core/internal.h"
 
 #include "common/base/str.h"
@@ -62,8 +62,8 @@ int core_host_enroll(struct core *core, const struct core_call *call,
     return 0;
 }
 
-static int check_generation(const struct host *host, bool given,
-                            uint64_t generation, struct error *err)
+int core_check_generation(const struct host *host, bool given,
+                          uint64_t generation, struct error *err)
 {
     if (!given || generation == host->generation)
         return 0;
@@ -133,7 +133,8 @@ static int check_mappings(const struct host_patch *patch, struct error *err)
 static int check_patch(const struct host *host, const struct host_patch *patch,
                        struct error *err)
 {
-    if (check_generation(host, patch->has_generation, patch->generation, err) ||
+    if (core_check_generation(host, patch->has_generation, patch->generation,
+                              err) ||
         check_ratio(patch->has_vcpu_ratio, patch->vcpu_ratio_percent,
                     "vcpu_ratio_percent", err) ||
         check_ratio(patch->has_memory_ratio, patch->memory_ratio_percent,
@@ -228,106 +229,5 @@ int core_host_delete(struct core *core, const struct core_call *call,
                "HostDeleted", "OperatorRequest",
                "host '%s' is deleted; its agent's token is void", host->name);
     ref_put(host);
-    return 0;
-}
-
-/* ---- PFs -------------------------------------------------------------------- */
-
-static size_t pf_claims(const struct host_view *view, const struct pf_key *key)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < view->claim_count; i++)
-        count += pf_key_compare(&view->claims[i].pf, key) == 0;
-    return count;
-}
-
-static int check_pf_patch(const struct host_view *view,
-                          const struct pf_key *key,
-                          const struct pf_patch *patch, struct error *err)
-{
-    const struct pf_setting *setting = host_pf_setting(view->host, key);
-    const struct pf *pf =
-        view->report ? inventory_pf(view->report->inventory, key) : NULL;
-    if (!setting && !pf)
-        return error_set(err, ERROR_NOT_FOUND, "host '%s' has no PF '%s'",
-                         view->host->name, key->text);
-    if (check_generation(view->host, patch->has_generation, patch->generation,
-                         err))
-        return -1;
-    if (patch->has_allowed && patch->allowed && pf && pf->management)
-        return error_set_field(err, ERROR_CONFLICT, "allowed",
-                               "PF %s carries the host's own traffic (%s) and "
-                               "is never used",
-                               key->text, pf->management_reason);
-    if (patch->has_link_speed && patch->link_speed_mbps > LINK_SPEED_MAX_MBPS)
-        return error_set_field(err, ERROR_INVALID, "link_speed_mbps",
-                               "%u is above %u", patch->link_speed_mbps,
-                               LINK_SPEED_MAX_MBPS);
-    if (!patch->has_physical_network)
-        return 0;
-    if (*patch->physical_network && !str_is_name(patch->physical_network))
-        return error_set_field(err, ERROR_INVALID, "physical_network",
-                               "'%s' is no physical network's name",
-                               patch->physical_network);
-    const char *old = setting ? setting->physical_network : "";
-    size_t claims = pf_claims(view, key);
-    if (claims && strcmp(old, patch->physical_network) != 0) {
-        error_fill(err, ERROR_IN_USE, 0, "physical_network",
-                   "PF %s has %zu claims on physical network '%s'", key->text,
-                   claims, old);
-        error_remedy(err, "delete the VMs that use its VFs first");
-        return -1;
-    }
-    return 0;
-}
-
-/* A copy of the host with a place for this PF's setting. */
-static struct host *with_setting(const struct host *old,
-                                 const struct pf_key *key,
-                                 struct pf_setting **setting)
-{
-    struct host *host = host_dup(old);
-    host->generation++;
-    size_t at = 0;
-    while (at < host->pf_setting_count &&
-           pf_key_compare(&host->pf_settings[at].key, key) < 0)
-        at++;
-    *setting = &host->pf_settings[at];
-    if (at < host->pf_setting_count &&
-        pf_key_compare(&(*setting)->key, key) == 0)
-        return host;
-    host->pf_settings =
-        mem_realloc(host->pf_settings, host->pf_setting_count + 1,
-                    sizeof *host->pf_settings);
-    *setting = &host->pf_settings[at];
-    memmove(*setting + 1, *setting,
-            (host->pf_setting_count - at) * sizeof **setting);
-    host->pf_setting_count++;
-    **setting = pf_setting_new(key);
-    return host;
-}
-
-int core_pf_patch(struct core *core, const struct core_call *call,
-                  const char *name, const struct pf_key *pf,
-                  const struct pf_patch *patch, struct tx *tx,
-                  struct error *err)
-{
-    const struct host_view *view = core_find_host(core, name, err);
-    if (!view || check_pf_patch(view, pf, patch, err))
-        return -1;
-    struct pf_setting *setting = NULL;
-    struct host *host = with_setting(view->host, pf, &setting);
-    if (patch->has_allowed)
-        setting->allowed = patch->allowed;
-    if (patch->has_physical_network)
-        str_copy(setting->physical_network, patch->physical_network);
-    if (patch->has_link_speed)
-        setting->link_speed_mbps = patch->link_speed_mbps;
-    core_change(core, tx, RECORD_HOST, view->host, host);
-    core_event(core, call, tx, (struct event_about){.host = host->name},
-               "PfChanged", "OperatorRequest",
-               "PF %s of host '%s': %s, physical network '%s'", pf->text,
-               host->name, setting->allowed ? "allowed" : "not allowed",
-               setting->physical_network);
     return 0;
 }

@@ -24,8 +24,9 @@ void core_change(struct core *core, struct tx *tx, enum record_kind kind,
  * change that went from 'after' to 'before'. (apply.c) */
 void core_apply(struct core *core, enum record_kind kind, void *before,
                 void *after, bool undo);
-/* Link all VMs to their hosts: the end of the restore. (apply.c) */
-int core_link_vms(struct core *core, struct error *err);
+/* The end of the restore: documents go on from the settings' revisions, and all
+ * VMs are linked to their hosts. (apply.c) */
+int core_link(struct core *core, struct error *err);
 
 /* What an event is about; NULL = nothing. */
 struct event_about {
@@ -44,6 +45,14 @@ struct revision core_next_revision(const struct core *core,
 /* NULL + NOT_FOUND */
 struct host_view *core_find_host(const struct core *core, const char *name,
                                  struct error *err);
+/* CONCURRENT_UPDATE if a generation is given and the host has another.
+ * (hosts.c) */
+int core_check_generation(const struct host *host, bool given,
+                          uint64_t generation, struct error *err);
+/* Say of which PFs of a host more is promised than their links bear now, and
+ * of which no longer, since it was last said. (promises.c) */
+void core_tell_promises(struct core *core, const struct core_call *call,
+                        struct tx *tx, const char *host);
 /* A snapshot of the state. (snapshot.c) */
 struct snapshot *snapshot_make(struct state *state);
 /* The end of a VM: its record goes. (vms.c) */
@@ -69,6 +78,9 @@ size_t view_first_claim(const struct host_view *view, const struct pf_key *pf);
 /* The position of a VF's claim in view->claims, or -1. */
 int view_find_claim(const struct host_view *view, const struct pf_key *pf,
                     uint16_t vf_index);
+/* A copy of a report for another state of the same; the inventory is shared.
+ * (observe.c) */
+struct host_report *report_dup(const struct host_report *report);
 /* The report is of an agent that follows another cluster than this one. */
 bool report_is_foreign(const struct host_report *report,
                        const struct cluster *cluster);

@@ -187,6 +187,27 @@ static void report_release(void *object)
     free(report);
 }
 
+static void *copy_array(const void *items, size_t count, size_t size)
+{
+    void *copy = mem_calloc(count, size);
+    if (count)
+        memcpy(copy, items, count * size);
+    return copy;
+}
+
+struct host_report *report_dup(const struct host_report *report)
+{
+    struct host_report *copy = mem_dup(report, sizeof *report);
+    ref_init(&copy->ref, report_release);
+    ref_get(copy->inventory);
+    copy->ports =
+        copy_array(report->ports, report->port_count, sizeof *copy->ports);
+    copy->pfs = copy_array(report->pfs, report->pf_count, sizeof *copy->pfs);
+    copy->over =
+        copy_array(report->over, report->over_count, sizeof *copy->over);
+    return copy;
+}
+
 static int by_id(const void *a, const void *b)
 {
     return uuid_compare(&((const struct observed_port *)a)->id,
@@ -256,10 +277,11 @@ static struct host_report *make_report(const struct core *core,
     /* What another cluster told its agent is not ours to judge. */
     bool foreign = report_is_foreign(report, core->state.cluster);
     report->pf_count = foreign ? 0 : observed->pf_count;
-    report->pfs = mem_calloc(report->pf_count, sizeof *report->pfs);
-    if (report->pf_count)
-        memcpy(report->pfs, observed->pfs,
-               report->pf_count * sizeof *report->pfs);
+    report->pfs =
+        copy_array(observed->pfs, report->pf_count, sizeof *report->pfs);
+    report->over_count = old ? old->over_count : 0;
+    report->over = copy_array(old ? old->over : NULL, report->over_count,
+                              sizeof *report->over);
     for (size_t i = 0; foreign && i < report->port_count; i++)
         report->ports[i].phase = PORT_UNKNOWN;
     report->received_at = call->now_ns;
@@ -376,6 +398,7 @@ int core_observe(struct core *core, const struct core_call *call,
     core_change(core, tx, RECORD_REPORT, old, report);
     observe_events(core, call, tx, old, report);
     finish_deletions(core, call, tx, report);
+    core_tell_promises(core, call, tx, host);
     ref_put(old);
     return 0;
 }

@@ -175,6 +175,7 @@ static void add_port(struct desired *desired, const struct vm *vm,
         .path = port->path,
         .has_claim = port->has_claim,
         .claim = port->claim,
+        .device = port->device,
         .policy = port->policy,
         .revision = port->revision,
     };
@@ -200,6 +201,32 @@ static size_t each_port(const struct snapshot *snapshot,
     return count;
 }
 
+/* The same for PF settings. A zero revision (of data that is older than settings
+ * with revisions) is in whole documents only. */
+static size_t each_setting(const struct host *host,
+                           const struct revision *after, bool full,
+                           struct desired *desired)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < host->pf_setting_count; i++) {
+        const struct pf_setting *setting = &host->pf_settings[i];
+        if (!full && revision_compare(&setting->revision, after) <= 0)
+            continue;
+        if (desired)
+            desired->pfs[count] = (struct desired_pf){
+                .key = setting->key,
+                .allowed = setting->allowed,
+                .has_num_vfs = setting->has_num_vfs,
+                .num_vfs = setting->num_vfs,
+                .autoprobe = setting->autoprobe,
+                .bridge_mode = setting->bridge_mode,
+                .revision = setting->revision,
+            };
+        count++;
+    }
+    return count;
+}
+
 struct desired *snapshot_desired(const struct snapshot *snapshot,
                                  const char *host, struct revision after)
 {
@@ -212,7 +239,9 @@ struct desired *snapshot_desired(const struct snapshot *snapshot,
         after = (struct revision){0};
     bool nothing = !full && revision_compare(&after, &view->revision) == 0;
     size_t count = nothing ? 0 : each_port(snapshot, view, &after, NULL);
-    struct desired *desired = desired_new(count, 0);
+    size_t settings =
+        nothing ? 0 : each_setting(view->host, &after, full, NULL);
+    struct desired *desired = desired_new(count, settings);
     desired->port_count = 0;
     if (snapshot->state.cluster)
         desired->cluster_id = snapshot->state.cluster->id;
@@ -221,5 +250,7 @@ struct desired *snapshot_desired(const struct snapshot *snapshot,
     desired->full = full;
     if (count)
         each_port(snapshot, view, &after, desired);
+    if (settings)
+        each_setting(view->host, &after, full, desired);
     return desired;
 }

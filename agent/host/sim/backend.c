@@ -325,6 +325,39 @@ static int sim_vf_reset(struct host_backend *base, const struct pf_key *key,
     return 0;
 }
 
+static int sim_mac_hold(struct host_backend *base, const struct pf_key *key,
+                        const struct mac *mac, bool on, struct error *err)
+{
+    struct backend *b = backend_of(base);
+    struct sim_pf *pf = pf_find(b, key, err);
+    if (!pf)
+        return -1;
+    int number = fault(b, SIM_STEP_MAC_HOLD, key, 0, 0);
+    if (!number)
+        number = sim_kernel_hold(pf, mac, on);
+    if (number == (on ? EEXIST : ENOENT))
+        number = 0;
+    if (number)
+        return error_set_sys(err, number, "%s a MAC on the filter of PF %s",
+                             on ? "hold" : "let go of", key->text);
+    return 0;
+}
+
+static int sim_mac_held(struct host_backend *base, const struct pf_key *key,
+                        const struct mac *mac, bool *held, struct error *err)
+{
+    struct backend *b = backend_of(base);
+    const struct sim_pf *pf = pf_find(b, key, err);
+    if (!pf)
+        return -1;
+    int number = fault(b, SIM_STEP_MAC_HELD, key, 0, 0);
+    if (number)
+        return error_set_sys(err, number, "list the filter of PF %s",
+                             key->text);
+    *held = sim_host_holds(b->host, (size_t)(pf - b->host->pfs), mac);
+    return 0;
+}
+
 /* ---- events ----------------------------------------------------------------------- */
 
 static int sim_event_fd(struct host_backend *base)
@@ -379,6 +412,8 @@ static const struct host_ops sim_ops = {
     .vf_read = sim_vf_read,
     .vf_write = sim_vf_write,
     .vf_reset = sim_vf_reset,
+    .mac_hold = sim_mac_hold,
+    .mac_held = sim_mac_held,
     .event_fd = sim_event_fd,
     .changes = sim_changes,
     .close = sim_close,

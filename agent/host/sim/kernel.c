@@ -160,6 +160,31 @@ void sim_kernel_read(const struct sim_pf *pf, uint16_t vf,
         *policy = (struct policy){0};
 }
 
+int sim_kernel_hold(struct sim_pf *pf, const struct mac *mac, bool on)
+{
+    size_t place = 0;
+    while (place < pf->held_count && mac_compare(&pf->held[place], mac) != 0)
+        place++;
+    bool there = place < pf->held_count;
+    if (pf->model->hold_errno)
+        return pf->model->hold_errno;
+    if (!on) {
+        if (!there)
+            return ENOENT;
+        pf->held[place] = pf->held[--pf->held_count];
+        return 0;
+    }
+    /* ndo_dflt_fdb_add(): only what is local. igb_ndo_fdb_add(): ENOMEM. */
+    if (mac_is_multicast(mac) || mac_is_zero(mac))
+        return EINVAL;
+    if (there)
+        return EEXIST;
+    if (pf->held_count == SIM_HELD_MAX)
+        return ENOMEM;
+    pf->held[pf->held_count++] = *mac;
+    return 0;
+}
+
 void sim_kernel_bind(struct sim_host *host, struct sim_pf *pf, uint16_t vf)
 {
     struct sim_vf *to = &pf->vfs[vf];

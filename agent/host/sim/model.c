@@ -117,6 +117,14 @@ static void device_read(struct json_reader *top, struct sim_model *model)
     model->flr = bool_take(&r, "flr");
     model->driver_mac = bool_take(&r, "driver_mac");
     section_end(&r, top);
+
+    section_begin(&r, top, "filter");
+    model->hold_errno = errno_take(&r, "refused");
+    section_end(&r, top);
+
+    section_begin(&r, top, "statistics");
+    model->counts = bool_take(&r, "counted");
+    section_end(&r, top);
 }
 
 static void rate_read(struct json_reader *policy, struct sim_model *model)

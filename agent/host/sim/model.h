@@ -18,6 +18,8 @@ struct sim_model {
     uint16_t total_vfs, num_vfs, vf_offset, vf_stride;
     bool flr;
     bool driver_mac; /* the VF's driver takes a random MAC where it has none */
+    bool counts;     /* the driver counts per VF (ndo_get_vf_stats) */
+    int hold_errno;  /* further MACs on the PF's own filter (ndo_fdb_add) */
     bool reports;    /* the driver lists its VFs at all (ndo_get_vf_config) */
 
     int mac_errno, mac_zero_errno;

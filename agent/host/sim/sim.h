@@ -105,7 +105,12 @@ bool sim_host_vf_own_mac(const struct sim_host *host, size_t pf, uint16_t vf);
 bool sim_host_vf_external(const struct sim_host *host, size_t pf, uint16_t vf);
 /* As its driver made it: nobody has written its policy since. */
 bool sim_host_vf_fresh(const struct sim_host *host, size_t pf, uint16_t vf);
-/* A number that changes whenever what the functions above tell may change. */
+/* How many MACs are held on the PF's own filter, and whether this one is. */
+size_t sim_host_held_count(const struct sim_host *host, size_t pf);
+bool sim_host_holds(const struct sim_host *host, size_t pf,
+                    const struct mac *mac);
+/* A number that changes whenever what the functions above tell of a VF may
+ * change. */
 uint64_t sim_host_vf_version(const struct sim_host *host, size_t pf,
                              uint16_t vf);
 
@@ -119,6 +124,8 @@ uint64_t sim_host_vf_version(const struct sim_host *host, size_t pf,
     X(VF_WRITE, "vf_write")                                                    \
     X(VF_WRITTEN, "vf_written")                                                \
     X(VF_RESET, "vf_reset")                                                    \
+    X(MAC_HOLD, "mac_hold")                                                    \
+    X(MAC_HELD, "mac_held")                                                    \
     X(CHANGES, "changes")
 enum sim_step {
 #define X(name, text) SIM_STEP_##name,

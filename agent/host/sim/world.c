@@ -148,6 +148,7 @@ static void pf_renew(struct sim_host *host, struct sim_pf *pf)
 {
     pf->link_up = true;
     pf->speed_mbps = pf->model->link_speed_mbps;
+    pf->held_count = 0;
     pf_link_changed(pf);
     for (uint16_t i = 0; i < pf->vf_count; i++)
         sim_kernel_create(host, pf, i);
@@ -297,6 +298,21 @@ bool sim_host_vf_external(const struct sim_host *host, size_t pf, uint16_t vf)
 bool sim_host_vf_fresh(const struct sim_host *host, size_t pf, uint16_t vf)
 {
     return host->pfs[pf].vfs[vf].fresh;
+}
+
+size_t sim_host_held_count(const struct sim_host *host, size_t pf)
+{
+    return host->pfs[pf].held_count;
+}
+
+bool sim_host_holds(const struct sim_host *host, size_t pf,
+                    const struct mac *mac)
+{
+    const struct sim_pf *from = &host->pfs[pf];
+    for (size_t i = 0; i < from->held_count; i++)
+        if (mac_compare(&from->held[i], mac) == 0)
+            return true;
+    return false;
 }
 
 uint64_t sim_host_vf_version(const struct sim_host *host, size_t pf,

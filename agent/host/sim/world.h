@@ -5,6 +5,8 @@
 #include "agent/host/sim/model.h"
 #include "agent/host/sim/sim.h"
 
+#define SIM_HELD_MAX 16
+
 struct sim_vf {
     bool present;
     bool own_mac;         /* policy.mac was chosen by the VF's driver */
@@ -28,6 +30,10 @@ struct sim_pf {
     uint64_t changed;                 /* event number of the last change */
     uint16_t vf_count;
     struct sim_vf *vfs;
+    /* The PF's own filter, besides its MAC: room for few, as in real cards (the
+     * 82576 has 24 receive addresses for the PF and all its VFs). */
+    size_t held_count;
+    struct mac held[SIM_HELD_MAX];
 };
 
 struct sim_host {
@@ -65,6 +71,8 @@ int sim_kernel_write(struct sim_pf *pf, uint16_t vf, enum sim_group group,
 /* What ndo_get_vf_config gives: the fields that the driver reports. */
 void sim_kernel_read(const struct sim_pf *pf, uint16_t vf,
                      struct policy *policy);
+/* As ndo_fdb_add and ndo_fdb_del: 0 or the errno. */
+int sim_kernel_hold(struct sim_pf *pf, const struct mac *mac, bool on);
 /* The VF's device begins anew (reset): its driver binds and takes a MAC if it
  * has none. */
 void sim_kernel_bind(struct sim_host *host, struct sim_pf *pf, uint16_t vf);

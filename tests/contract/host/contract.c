@@ -12,6 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Held on the PF's own filter by some tests. */
+#define HELD "52:54:00:c0:27:ad"
+#define ALSO_HELD "52:54:00:c0:27:ae"
+
 static const struct contract_target *target;
 static struct host_backend *host;
 static uint16_t vf;    /* the one that is written */
@@ -65,6 +69,11 @@ static void begin(void)
 /* Fields are put back one by one: one that can't be set was not changed. */
 static void end(void)
 {
+    struct mac held;
+    mac_parse(HELD, &held);
+    host->ops->mac_hold(host, &target->pf, &held, false, NULL);
+    mac_parse(ALSO_HELD, &held);
+    host->ops->mac_hold(host, &target->pf, &held, false, NULL);
     for (int f = 0; f < POLICY_FIELD_MAX; f++)
         if (policy_has(&before, (enum policy_field)f))
             write_vf(&before, POLICY_BIT(f), NULL);
@@ -417,6 +426,77 @@ START_TEST(a_reset_keeps_the_policy_and_brings_the_driver_back)
 }
 END_TEST
 
+static bool is_held(const char *text)
+{
+    struct mac mac;
+    struct error err = {0};
+    bool held = false;
+    ck_assert(mac_parse(text, &mac));
+    int result = host->ops->mac_held(host, &target->pf, &mac, &held, &err);
+    ck_assert_msg(result == 0, "%s", err.msg);
+    return held;
+}
+
+static int hold(const char *text, bool on, struct error *err)
+{
+    struct mac mac;
+    ck_assert(mac_parse(text, &mac));
+    return host->ops->mac_hold(host, &target->pf, &mac, on, err);
+}
+
+START_TEST(a_mac_is_held_on_the_pf_until_it_is_let_go)
+{
+    struct error err = {0};
+    ck_assert(!is_held(HELD));
+    ck_assert_int_eq(hold(HELD, false, &err), 0); /* it is not there: fine */
+    ck_assert_msg(hold(HELD, true, &err) == 0, "%s", err.msg);
+    ck_assert(is_held(HELD));
+    ck_assert(!is_held(ALSO_HELD));
+    ck_assert_msg(hold(HELD, true, &err) == 0, "%s", err.msg); /* already */
+    ck_assert_msg(hold(ALSO_HELD, true, &err) == 0, "%s", err.msg);
+    /* Whoever opens the host anew finds it so. */
+    target->close(host);
+    host = target->open();
+    ck_assert(is_held(HELD));
+    ck_assert_msg(hold(HELD, false, &err) == 0, "%s", err.msg);
+    ck_assert(!is_held(HELD));
+    ck_assert(is_held(ALSO_HELD));
+    ck_assert_msg(hold(ALSO_HELD, false, &err) == 0, "%s", err.msg);
+    ck_assert(!is_held(ALSO_HELD));
+}
+END_TEST
+
+START_TEST(a_held_mac_may_sit_on_a_vf_too)
+{
+    struct policy want = unusual(), now;
+    struct error err = {0};
+    mac_parse(HELD, &want.mac);
+    ck_assert_int_eq(write_vf(&want, POLICY_BIT(POLICY_MAC), NULL), 0);
+    ck_assert_msg(hold(HELD, true, &err) == 0, "%s", err.msg);
+    read_vf(vf, &now);
+    ck_assert(policy_field_equal(&want, &now, POLICY_MAC));
+    ck_assert_msg(hold(HELD, false, &err) == 0, "%s", err.msg);
+    read_vf(vf, &now);
+    ck_assert(policy_field_equal(&want, &now, POLICY_MAC));
+}
+END_TEST
+
+START_TEST(nothing_is_held_on_a_pf_that_is_not_there)
+{
+    struct mac mac;
+    struct pf_key nowhere;
+    struct error err = {0};
+    bool held = false;
+    mac_parse(HELD, &mac);
+    ck_assert(pf_key_parse("0000:ff:1f.7", &nowhere));
+    ck_assert_int_eq(host->ops->mac_hold(host, &nowhere, &mac, true, &err), -1);
+    ck_assert_int_eq(err.code, ERROR_VANISHED);
+    ck_assert_int_eq(host->ops->mac_held(host, &nowhere, &mac, &held, &err),
+                     -1);
+    ck_assert_int_eq(err.code, ERROR_VANISHED);
+}
+END_TEST
+
 /* Wait for 'changes' to name the PF. */
 static bool told_of_pf(void)
 {
@@ -492,6 +572,9 @@ Suite *contract_suite(const struct contract_target *t)
     tcase_add_test(c, another_vf_is_not_touched);
     tcase_add_test(c, a_vf_can_be_made_clean);
     tcase_add_test(c, a_reset_keeps_the_policy_and_brings_the_driver_back);
+    tcase_add_test(c, a_mac_is_held_on_the_pf_until_it_is_let_go);
+    tcase_add_test(c, a_held_mac_may_sit_on_a_vf_too);
+    tcase_add_test(c, nothing_is_held_on_a_pf_that_is_not_there);
     tcase_add_test(c, a_written_policy_is_told_as_a_change);
     tcase_add_test(c, opening_and_closing_leaves_no_descriptor);
     suite_add_tcase(s, c);

@@ -19,14 +19,23 @@ struct pf_spec {
     uint16_t vendor_id, device_id;
     int32_t speed_mbps; /* -1 = not told */
     uint16_t vfs;
-    uint32_t unsupported; /* POLICY_BITs; the rest is supported */
+    uint16_t total_vfs;   /* what the firmware allows; 0 = as many as 'vfs' */
+    uint32_t unsupported; /* POLICY_BITs, as a probe proved it */
+    uint32_t by_link; /* POLICY_BITs: conditional, on the link and its speed;
+                             the rest is supported */
     bool link_down, management;
     uint32_t external; /* bits of VFs that somebody else uses */
+    uint8_t kind;      /* enum device_kind */
+    const char
+        *used_by; /* what of the host uses the PF itself; NULL = nothing */
 };
 #define IGB                                                                    \
     .vendor_id = 0x8086, .device_id = 0x10c9, .speed_mbps = 1000,              \
     .unsupported =                                                             \
         POLICY_BIT(POLICY_MIN_TX_RATE_MBPS) | POLICY_BIT(POLICY_LINK_STATE)
+#define NVME                                                                   \
+    .vendor_id = 0x1b36, .device_id = 0x0010, .speed_mbps = -1,                \
+    .kind = DEVICE_STORAGE, .unsupported = POLICY_ALL
 #define CX6 .vendor_id = 0x15b3, .device_id = 0x101d, .speed_mbps = 25000
 
 struct agent {
@@ -41,6 +50,8 @@ struct agent {
     struct pf_spec pfs[8];
     size_t network_count;
     struct network networks[4];
+    uint8_t pf_phase; /* what it does with PF settings: APPLIED carries them
+                         out, else it only says this */
 };
 
 struct fleet {
@@ -139,6 +150,7 @@ static inline struct agent *fleet_enroll(struct fleet *fleet, const char *name)
     agent->network_count = 1;
     str_copy(agent->networks[0].device, "br0");
     str_copy(agent->networks[0].physical_network, "physnet0");
+    agent->pf_phase = PF_APPLIED;
     return agent;
 }
 
@@ -164,16 +176,25 @@ static inline struct pf *make_pf(const struct pf_spec *spec)
     pf->driver = str_intern(spec->vendor_id == 0x8086 ? "igb" : "mlx5_core");
     pf->link_up = !spec->link_down;
     pf->link_speed_mbps = spec->speed_mbps;
-    pf->total_vfs = pf->num_vfs = spec->vfs;
+    pf->num_vfs = spec->vfs;
+    pf->total_vfs = spec->total_vfs ? spec->total_vfs : spec->vfs;
+    pf->kind = spec->kind;
+    str_copy(pf->used_by, spec->used_by ? spec->used_by : "");
     pf->management = spec->management;
     if (spec->management)
         str_copy(pf->management_reason, "default route");
     for (int i = 0; i < POLICY_FIELD_MAX; i++) {
+        struct capability *capability = &pf->capabilities.field[i];
         bool lacks = spec->unsupported & POLICY_BIT(i);
-        pf->capabilities.field[i].support =
-            lacks ? CAPABILITY_UNSUPPORTED : CAPABILITY_SUPPORTED;
-        pf->capabilities.field[i].note =
-            str_intern(lacks ? "EINVAL when set" : "");
+        bool depends = !lacks && spec->by_link & POLICY_BIT(i);
+        capability->support = lacks     ? CAPABILITY_UNSUPPORTED
+                              : depends ? CAPABILITY_CONDITIONAL
+                                        : CAPABILITY_SUPPORTED;
+        capability->source = CAPABILITY_SOURCE_PROBED;
+        capability->note = str_intern(lacks ? "EINVAL when set" : "");
+        if (depends)
+            capability->needs = CAPABILITY_NEED_BIT(CAPABILITY_NEED_LINK_UP) |
+                                CAPABILITY_NEED_BIT(CAPABILITY_NEED_LINK_SPEED);
     }
     for (uint16_t i = 0; i < spec->vfs; i++) {
         pf->vfs[i].state =
@@ -219,6 +240,34 @@ agent_inventory(struct agent *agent, const struct observed_port *ports,
     return inventory;
 }
 
+static inline struct pf_spec *agent_pf(struct agent *agent,
+                                       const struct pf_key *key)
+{
+    for (size_t i = 0; i < agent->pf_count; i++)
+        if (strcmp(agent->pfs[i].key, key->text) == 0)
+            return &agent->pfs[i];
+    return NULL;
+}
+
+/* Carry out what the document wants of PFs, as far as the agent does so. */
+static inline void agent_settle_pfs(struct agent *agent,
+                                    const struct desired *desired,
+                                    struct observed *observed)
+{
+    for (size_t i = 0; i < desired->pf_count; i++) {
+        const struct desired_pf *want = &desired->pfs[i];
+        struct pf_spec *spec = agent_pf(agent, &want->key);
+        struct observed_pf *pf = &observed->pfs[i];
+        pf->key = want->key;
+        pf->phase = agent->pf_phase;
+        pf->revision = want->revision;
+        if (spec && want->has_num_vfs && agent->pf_phase == PF_APPLIED) {
+            spec->total_vfs = spec->total_vfs ? spec->total_vfs : spec->vfs;
+            spec->vfs = want->num_vfs;
+        }
+    }
+}
+
 /* A full report of what the agent's document wants, all of it done. */
 static inline struct observed *agent_observed(struct fleet *fleet,
                                               struct agent *agent)
@@ -228,7 +277,9 @@ static inline struct observed *agent_observed(struct fleet *fleet,
         snapshot_desired(snapshot, agent->name, (struct revision){0});
     ck_assert_ptr_nonnull(desired);
     snapshot_put(snapshot);
-    struct observed *observed = observed_new(desired->port_count, 0, 0);
+    struct observed *observed =
+        observed_new(desired->port_count, 0, desired->pf_count);
+    agent_settle_pfs(agent, desired, observed);
     observed->cluster_id = desired->cluster_id;
     observed->accepted = desired->revision;
     for (size_t i = 0; i < desired->port_count; i++) {

@@ -28,12 +28,14 @@ START_TEST(a_document_is_whole_unless_the_agent_has_one_of_this_epoch)
         ck_assert(whole->full);
         ck_assert_uint_eq(whole->port_count, 2);
         ck_assert_uint_eq(whole->revision.epoch, 1);
-        ck_assert_uint_eq(whole->revision.revision, 1);
+        ck_assert_uint_eq(whole->revision.revision, 2); /* allowed, placed */
+        ck_assert_uint_eq(whole->pf_count, 1);
         ck_assert_str_eq(whole->host, "a");
     }
-    auto_desired struct desired *same = desired(&fleet, 1, 1);
+    auto_desired struct desired *same = desired(&fleet, 1, 2);
     ck_assert(!same->full);
     ck_assert_uint_eq(same->port_count, 0);
+    ck_assert_uint_eq(same->pf_count, 0);
     struct snapshot *snapshot = core_publish(fleet.core);
     ck_assert_ptr_null(
         snapshot_desired(snapshot, "nobody", (struct revision){0}));
@@ -51,26 +53,27 @@ START_TEST(a_partial_document_has_what_is_newer)
     struct vm *first = fleet_place(&fleet, &request);
     str_copy(request.name, "web-2");
     struct vm *second = fleet_place(&fleet, &request);
-    auto_desired struct desired *newer = desired(&fleet, 1, 1);
+    auto_desired struct desired *newer = desired(&fleet, 1, 2);
     ck_assert(!newer->full);
     ck_assert_uint_eq(newer->port_count, 1);
+    ck_assert_uint_eq(newer->pf_count, 0);
     ck_assert(uuid_equal(&newer->ports[0].id, &second->ports[0].id));
     ck_assert(!newer->ports[0].absent);
     ck_assert_uint_eq(newer->ports[0].claim.vf_index, 1);
     ck_assert(policy_has(&newer->ports[0].policy, POLICY_MAC));
     /* A removal is a tombstone with a revision of its own. */
     ck_assert_int_eq(fleet_delete(&fleet, &first->id), 0);
-    auto_desired struct desired *gone = desired(&fleet, 1, 2);
+    auto_desired struct desired *gone = desired(&fleet, 1, 3);
     ck_assert_uint_eq(gone->port_count, 1);
     ck_assert(uuid_equal(&gone->ports[0].id, &first->ports[0].id));
     ck_assert(gone->ports[0].absent);
     ck_assert(gone->ports[0].has_claim);
-    ck_assert_uint_eq(gone->revision.revision, 3);
+    ck_assert_uint_eq(gone->revision.revision, 4);
     /* Once proven, it is in no document; the revision stays. */
     fleet_report(&fleet, "a");
     auto_desired struct desired *after = desired(&fleet, 0, 0);
     ck_assert_uint_eq(after->port_count, 1);
-    ck_assert_uint_eq(after->revision.revision, 3);
+    ck_assert_uint_eq(after->revision.revision, 4);
     ref_put(first);
     ref_put(second);
     fleet_done(&fleet);
@@ -89,8 +92,8 @@ START_TEST(a_document_moves_only_with_its_own_host)
     struct host_patch patch = {.has_cordoned = true, .cordoned = true};
     ck_assert_int_eq(fleet_patch(&fleet, "a", patch), 0);
     fleet_report(&fleet, "a");
-    ck_assert_uint_eq(fleet_view(&fleet, "a")->revision.revision, 0);
-    ck_assert_uint_eq(fleet_view(&fleet, "b")->revision.revision, 1);
+    ck_assert_uint_eq(fleet_view(&fleet, "a")->revision.revision, 1);
+    ck_assert_uint_eq(fleet_view(&fleet, "b")->revision.revision, 2);
     fleet_done(&fleet);
 }
 END_TEST
