@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading VEB and VEPA: see bridge_modes.h. */
+/* Reading and setting VEB and VEPA: see bridge_modes.h. */
 #include "agent/host/bridge_modes.h"
 
 #include <errno.h>
@@ -70,4 +70,24 @@ enum bridge_mode bridge_modes_find(struct bridge_modes *modes,
         if (modes->items[i].index == index)
             return (enum bridge_mode)modes->items[i].mode;
     return BRIDGE_NONE;
+}
+
+int bridge_modes_write(struct nl_port *port, const char *netdev,
+                       enum bridge_mode mode, struct error *err)
+{
+    unsigned index = if_nametoindex(netdev);
+    if (index == 0)
+        return error_set_sys(err, errno, "network device '%s'", netdev);
+    auto_nl_msg struct nl_msg *msg = nlmsg_alloc_simple(RTM_SETLINK, 0);
+    if (!msg)
+        abort();
+    struct ifinfomsg link = {.ifi_family = AF_BRIDGE, .ifi_index = (int)index};
+    nlmsg_append(msg, &link, sizeof link, NLMSG_ALIGNTO);
+    struct nlattr *spec = nla_nest_start(msg, IFLA_AF_SPEC);
+    /* Without SELF the kernel asks the bridge that the device is a port of. */
+    nla_put_u16(msg, IFLA_BRIDGE_FLAGS, BRIDGE_FLAGS_SELF);
+    nla_put_u16(msg, IFLA_BRIDGE_MODE,
+                mode == BRIDGE_VEPA ? BRIDGE_MODE_VEPA : BRIDGE_MODE_VEB);
+    nla_nest_end(msg, spec);
+    return nl_talk(port, msg, NULL, NULL, "set the bridge mode", err);
 }

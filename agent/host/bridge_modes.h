@@ -25,3 +25,7 @@ enum bridge_mode bridge_modes_find(struct bridge_modes *modes,
 /* Take one message of the answer. Apart for tests. */
 void bridge_modes_take(struct bridge_modes *modes,
                        const struct nlmsghdr *message);
+/* As 'bridge link set dev X hwmode veb|vepa' (rtnl_bridge_setlink there).
+ * UNSUPPORTED (EOPNOTSUPP) where the driver has no such switch. */
+int bridge_modes_write(struct nl_port *port, const char *netdev,
+                       enum bridge_mode mode, struct error *err);

@@ -47,7 +47,7 @@ static int open_socket(int protocol, uint32_t groups, struct error *err)
     return take_fd(fd);
 }
 
-static int watch(struct events *events, int fd, struct error *err)
+int events_watch(struct events *events, int fd, struct error *err)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
     if (epoll_ctl(events->poll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
@@ -74,8 +74,9 @@ struct events *events_open(const struct sysfs *sysfs, struct error *err)
                         RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE |
                             RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
                         err);
-    if (events->route_fd < 0 || watch(events, events->uevent_fd, err) < 0 ||
-        watch(events, events->route_fd, err) < 0) {
+    if (events->route_fd < 0 ||
+        events_watch(events, events->uevent_fd, err) < 0 ||
+        events_watch(events, events->route_fd, err) < 0) {
         events_close(events);
         return NULL;
     }

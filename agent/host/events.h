@@ -16,6 +16,8 @@ struct events *events_open(const struct sysfs *sysfs, struct error *err);
 void events_close(struct events *events);
 /* To poll for reading. */
 int events_fd(const struct events *events);
+/* Make events_fd() readable when this descriptor is; its owner drains it. */
+int events_watch(struct events *events, int fd, struct error *err);
 /* Take what has come; never waits. */
 int events_drain(struct events *events, struct host_changes *out,
                  struct error *err);

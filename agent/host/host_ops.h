@@ -14,6 +14,7 @@
 
 #include "common/base/error.h"
 #include "common/model/inventory.h"
+#include "common/model/pf_target.h"
 
 #include <stdbool.h>
 
@@ -72,6 +73,25 @@ struct host_ops {
     int (*mac_held)(struct host_backend *host, const struct pf_key *pf,
                     const struct mac *mac, bool *held, struct error *err);
 
+    /* Bring a PF to 'target': level-triggered, so call it again until it says
+     * how it ended.
+     *  1  under way; event_fd becomes readable and 'changes' names the PF when
+     *     it has ended. Meanwhile the PF may be told as it was when it began.
+     *  0  done, and all that 'target' sets reads back equal.
+     * -1  refused, with field (PF_TARGET_*), errno and what to do; what was
+     *     already written stays, the caller puts it back. RANGE with the limit
+     *     above what the firmware allows, UNSUPPORTED where the driver has no
+     *     such thing, AGAIN where it may pass, VANISHED without the PF,
+     *     FORBIDDEN for the PF that carries the host's own traffic, which is
+     *     looked up once more before anything is written.
+     * Order: autoprobe, then 0 before another count (the kernel refuses to go
+     * from one to another, drivers/pci/iov.c sriov_numvfs_store), the count,
+     * bridge mode. Only what differs is written. Another target than that of a
+     * running change is begun when the running one has ended: a write that the
+     * kernel never ends holds up its PF only, never the caller. */
+    int (*pf_set)(struct host_backend *host, const struct pf_key *pf,
+                  const struct pf_target *target, struct error *err);
+
     /* Poll this descriptor for reading (-1: no events, as with --root); then
      * call 'changes', which drains it. */
     int (*event_fd)(struct host_backend *host);
@@ -87,3 +107,7 @@ struct host_backend {
 /* The real host. 'root' "" = this machine; else sysfs and proc are read below
  * it, nothing can be written and there are no events. NULL on failure. */
 struct host_backend *host_linux_open(const char *root, struct error *err);
+/* From now on no PF counts as one that carries the host's own traffic, so that
+ * a test can cut a host off from its scheduler. Tests only: on a host that
+ * matters the next change of a PF may be the last that it hears of. */
+void host_linux_ignore_management(struct host_backend *host);

@@ -29,11 +29,24 @@ static struct scan scan_of(struct linux_host *host, struct notes *notes,
                          .cache = cache};
 }
 
-/* A PF as it is now, and what its events need to know of it. */
+static void read_management(struct linux_host *host, struct notes *notes)
+{
+    if (host->ignore_management)
+        host->management = (struct management){0};
+    else
+        management_read(&host->sysfs, host->route, &host->management, notes);
+}
+
+/* A PF as it is now, and what its events need to know of it. While it is being
+ * changed: as it was before (pf_set.h). */
 static struct pf *read_one(struct linux_host *host, const struct scan *scan,
                            const struct pf_key *key, const struct pf *known,
                            struct error *err)
 {
+    const struct pf *before =
+        host->sets ? pf_sets_running(host->sets, key) : NULL;
+    if (before)
+        return pf_dup(before);
     struct pf *pf = pf_read(scan, key, known, err);
     if (pf && host->events)
         events_remember(host->events, pf);
@@ -76,7 +89,7 @@ static struct inventory *linux_inventory(struct host_backend *backend,
         error_remedy(err, "name a folder that holds a copy of /sys and /proc");
         return NULL;
     }
-    management_read(&host->sysfs, host->route, &host->management, notes);
+    read_management(host, notes);
     struct pf *pfs[HOST_PFS_MAX];
     size_t pf_count = read_pfs(host, &scan, pfs);
     auto_free struct network *networks =
@@ -114,7 +127,7 @@ static struct pf *linux_read_pf(struct host_backend *backend,
     /* A PF that was just plugged in: whether the host's traffic runs over it
      * must be known before anything is done to it. */
     if (!known)
-        management_read(&host->sysfs, host->route, &host->management, NULL);
+        read_management(host, NULL);
     return read_one(host, &scan, key, known, err);
 }
 
@@ -132,7 +145,40 @@ static int linux_changes(struct host_backend *backend, struct host_changes *out,
         *out = (struct host_changes){0};
         return 0;
     }
-    return events_drain(host->events, out, err);
+    if (events_drain(host->events, out, err) < 0)
+        return -1;
+    pf_sets_drain(host->sets, out);
+    return 0;
+}
+
+static int linux_pf_set(struct host_backend *backend, const struct pf_key *key,
+                        const struct pf_target *target, struct error *err)
+{
+    struct linux_host *host = linux_of(backend);
+    if (!host->sets)
+        return error_set(err, ERROR_PERMISSION,
+                         "PF %s is below --root: a copy is not changed",
+                         key->text);
+    if (!pf_sets_begins(host->sets, key, target))
+        return pf_sets_set(host->sets, key, target, NULL, err);
+    auto_pf struct pf *now = linux_read_pf(backend, key, NULL, err);
+    if (!now)
+        return -1;
+    /* Without 'known' the routes were read just now. */
+    if (now->management) {
+        error_fill(err, ERROR_FORBIDDEN, 0, "",
+                   "PF %s carries the host's own traffic (%s) and is never "
+                   "touched",
+                   key->text, now->management_reason);
+        error_remedy(err, "change another PF, or move the host's traffic");
+        return -1;
+    }
+    return pf_sets_set(host->sets, key, target, now, err);
+}
+
+void host_linux_ignore_management(struct host_backend *backend)
+{
+    linux_of(backend)->ignore_management = true;
 }
 
 static void linux_close(struct host_backend *backend)
@@ -140,6 +186,7 @@ static void linux_close(struct host_backend *backend)
     if (!backend)
         return;
     struct linux_host *host = linux_of(backend);
+    pf_sets_free(host->sets);
     events_close(host->events);
     devlink_close(host->devlink);
     nl_port_close(host->route);
@@ -156,6 +203,7 @@ static const struct host_ops linux_ops = {
     .vf_reset = linux_vf_reset,
     .mac_hold = linux_mac_hold,
     .mac_held = linux_mac_held,
+    .pf_set = linux_pf_set,
     .event_fd = linux_event_fd,
     .changes = linux_changes,
     .close = linux_close,
@@ -176,7 +224,10 @@ struct host_backend *host_linux_open(const char *root, struct error *err)
     /* Events first: what changes while the first inventory is read is then
      * told afterwards. */
     host->events = events_open(&host->sysfs, err);
-    host->route = host->events ? nl_port_open(NETLINK_ROUTE, err) : NULL;
+    host->sets = host->events ? pf_sets_new(&host->sysfs, err) : NULL;
+    if (host->sets &&
+        events_watch(host->events, pf_sets_fd(host->sets), err) == 0)
+        host->route = nl_port_open(NETLINK_ROUTE, err);
     if (!host->route) {
         linux_close(&host->backend);
         return NULL;

@@ -5,6 +5,7 @@
 #include "agent/host/events.h"
 #include "agent/host/host_ops.h"
 #include "agent/host/management.h"
+#include "agent/host/pf_set.h"
 #include "agent/host/scan.h"
 
 struct linux_host {
@@ -14,7 +15,9 @@ struct linux_host {
     struct devlink *devlink; /* NULL: not there */
     struct pci_ids *ids;
     struct management management; /* of the last whole reading */
+    bool ignore_management;       /* no PF counts as one: tests only */
     struct events *events;        /* NULL for a copied tree */
+    struct pf_sets *sets;         /* NULL for a copied tree */
 };
 
 /* vf_write.c */

@@ -20,6 +20,7 @@ struct backend {
     uint64_t told; /* events up to this one have been told */
     int event_fd;
     bool probed;
+    struct sim_change changes[SIM_HOST_PFS_MAX]; /* one a PF */
 };
 
 static struct backend *backend_of(struct host_backend *host)
@@ -119,8 +120,10 @@ static struct pf *pf_read(struct backend *b, const struct sim_pf *from,
     pf->link_up = from->link_up;
     pf->link_speed_mbps = from->link_up ? from->speed_mbps : -1;
     pf->mtu = 1500;
-    pf->total_vfs = model->total_vfs;
+    pf->total_vfs = from->total_vfs;
     pf->num_vfs = from->vf_count;
+    pf->autoprobe = from->autoprobe;
+    pf->bridge_mode = from->bridge_mode;
     pf->eswitch_mode = model->eswitch_mode;
     pf->management = from->management[0] != '\0';
     memcpy(pf->management_reason, from->management,
@@ -358,6 +361,39 @@ static int sim_mac_held(struct host_backend *base, const struct pf_key *key,
     return 0;
 }
 
+static int fault_of(void *context, enum sim_step step, const struct pf_key *pf,
+                    uint16_t number, uint32_t part)
+{
+    return fault(context, step, pf, number, part);
+}
+
+/* A step a call, so that there is something between any two of them. */
+static int sim_pf_set(struct host_backend *base, const struct pf_key *key,
+                      const struct pf_target *target, struct error *err)
+{
+    struct backend *b = backend_of(base);
+    size_t number = sim_host_pf_find(b->host, key);
+    struct sim_change *change = number == SIZE_MAX ? NULL : &b->changes[number];
+    struct sim_pf *pf = pf_find(b, key, err);
+    if (!pf) {
+        if (change)
+            change->running = false;
+        return -1;
+    }
+    if (pf->management[0])
+        return error_set(err, ERROR_FORBIDDEN,
+                         "PF %s carries the host's own traffic (%s) and is "
+                         "never touched",
+                         key->text, pf->management);
+    if (!change->running)
+        *change = (struct sim_change){.running = true, .target = *target};
+    bool other = !pf_target_equal(&change->target, target);
+    int result = sim_pf_step(b->host, pf, change, fault_of, b, err);
+    change->running = result == 1;
+    /* Whoever asks for something else is answered when this has ended. */
+    return other ? 1 : result;
+}
+
 /* ---- events ----------------------------------------------------------------------- */
 
 static int sim_event_fd(struct host_backend *base)
@@ -414,6 +450,7 @@ static const struct host_ops sim_ops = {
     .vf_reset = sim_vf_reset,
     .mac_hold = sim_mac_hold,
     .mac_held = sim_mac_held,
+    .pf_set = sim_pf_set,
     .event_fd = sim_event_fd,
     .changes = sim_changes,
     .close = sim_close,

@@ -111,6 +111,10 @@ static void device_read(struct json_reader *top, struct sim_model *model)
     model->num_vfs = (uint16_t)number_take(&r, "num_vfs", 1, model->total_vfs);
     model->vf_offset = (uint16_t)number_take(&r, "vf_offset", 1, 1024);
     model->vf_stride = (uint16_t)number_take(&r, "vf_stride", 1, 16);
+    model->link_reset = bool_take(&r, "link_reset");
+    const char *bridge = NULL; /* null: no such switch */
+    if (json_take_text(&r, "bridge_mode", false, &bridge))
+        model->bridge_mode = (uint8_t)bridge_mode_parse(bridge);
     section_end(&r, top);
 
     section_begin(&r, top, "reset");

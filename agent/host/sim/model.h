@@ -16,6 +16,8 @@ struct sim_model {
     int32_t link_speed_mbps; /* -1 = not told */
     uint8_t eswitch_mode;    /* enum eswitch_mode */
     uint16_t total_vfs, num_vfs, vf_offset, vf_stride;
+    bool link_reset;     /* another VF count takes the PF's link for a moment */
+    uint8_t bridge_mode; /* enum bridge_mode at the start; NONE: it has none */
     bool flr;
     bool driver_mac; /* the VF's driver takes a random MAC where it has none */
     bool counts;     /* the driver counts per VF (ndo_get_vf_stats) */

@@ -44,7 +44,8 @@ struct sim_host_config {
     uint32_t vcpus;      /* 0 = 1,024 */
     uint64_t memory_mib; /* 0 = 4 TiB */
     size_t networks;     /* Linux bridges br-phys0, br-phys1, ...; at most 8 */
-    uint16_t vfs_limit;  /* VFs made per PF at most; 0 = the model's number */
+    uint16_t vfs_limit;  /* VFs that a PF's firmware allows at most; 0 = the
+                            model's number */
     size_t pf_count;
     const char *pfs[SIM_HOST_PFS_MAX]; /* model of each PF */
 };
@@ -78,6 +79,8 @@ void sim_host_pf_set_link(struct sim_host *host, size_t pf, bool up);
 void sim_host_pf_set_speed(struct sim_host *host, size_t pf, int32_t mbps);
 void sim_host_pf_set_management(struct sim_host *host, size_t pf,
                                 const char *reason); /* NULL = not */
+/* Somebody writes sriov_numvfs by hand (0 first where needed). */
+void sim_host_pf_set_vfs(struct sim_host *host, size_t pf, uint16_t count);
 /* The VF's PCI device is removed from the bus, or found by a rescan. The PF's
  * driver keeps the VF's policy meanwhile. */
 void sim_host_vf_set_present(struct sim_host *host, size_t pf, uint16_t vf,
@@ -94,6 +97,9 @@ void sim_host_lose_events(struct sim_host *host);
 
 /* ---- what is true in the kernel, for checkers -------------------------------- */
 
+uint16_t sim_host_pf_total_vfs(const struct sim_host *host, size_t pf);
+uint8_t sim_host_pf_autoprobe(const struct sim_host *host, size_t pf);
+uint8_t sim_host_pf_bridge_mode(const struct sim_host *host, size_t pf);
 /* As vf_read gives it. False if PF or VF is not there. */
 bool sim_host_vf_policy(const struct sim_host *host, size_t pf, uint16_t vf,
                         struct policy *policy);
@@ -126,6 +132,8 @@ uint64_t sim_host_vf_version(const struct sim_host *host, size_t pf,
     X(VF_RESET, "vf_reset")                                                    \
     X(MAC_HOLD, "mac_hold")                                                    \
     X(MAC_HELD, "mac_held")                                                    \
+    X(PF_SET, "pf_set")                                                        \
+    X(PF_WRITTEN, "pf_written")                                                \
     X(CHANGES, "changes")
 enum sim_step {
 #define X(name, text) SIM_STEP_##name,
@@ -143,12 +151,17 @@ struct sim_hooks {
      * may also answer SIM_SWALLOWED: the kernel says yes and nothing happens, as
      * when the device is being reset just then. NULL = nothing ever fails by
      * itself. */
+    /* PF_SET: before each part of a change of a PF, PF_WRITTEN after it took
+     * effect; 'vf' is the VF count and 'fields' one of SIM_PF_*. */
     int (*fault)(void *context, enum sim_step step, const struct pf_key *pf,
                  uint16_t vf, uint32_t fields);
     /* The clock of observed_at, ns. NULL = the system's. */
     int64_t (*now)(void *context);
 };
 #define SIM_TRIES 10
+#define SIM_PF_AUTOPROBE 1u
+#define SIM_PF_NUM_VFS 2u
+#define SIM_PF_BRIDGE_MODE 4u
 #define SIM_SWALLOWED (-1)
 
 struct host_sim_config {

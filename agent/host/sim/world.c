@@ -53,11 +53,29 @@ static void pf_fill(struct sim_host *host, size_t number, uint16_t vfs_limit)
     pf->present = pf->link_up = true;
     pf->speed_mbps = model->link_speed_mbps;
     pf_link_changed(pf);
-    pf->vf_count = model->num_vfs;
-    if (vfs_limit && pf->vf_count > vfs_limit)
-        pf->vf_count = vfs_limit;
-    pf->vfs = mem_calloc(pf->vf_count, sizeof *pf->vfs);
-    for (uint16_t i = 0; i < pf->vf_count; i++)
+    pf->autoprobe = AUTOPROBE_ON;
+    pf->bridge_mode = model->bridge_mode;
+    pf->total_vfs = model->total_vfs;
+    if (vfs_limit && pf->total_vfs > vfs_limit)
+        pf->total_vfs = vfs_limit;
+    pf->boot_vfs = model->num_vfs;
+    if (pf->boot_vfs > pf->total_vfs)
+        pf->boot_vfs = pf->total_vfs;
+    sim_pf_make_vfs(host, pf, pf->boot_vfs);
+}
+
+void sim_pf_make_vfs(struct sim_host *host, struct sim_pf *pf, uint16_t count)
+{
+    if (count > pf->vf_capacity) {
+        pf->vfs = mem_realloc(pf->vfs, count, sizeof *pf->vfs);
+        memset(pf->vfs + pf->vf_capacity, 0,
+               (size_t)(count - pf->vf_capacity) * sizeof *pf->vfs);
+        pf->vf_capacity = count;
+    }
+    for (uint16_t i = count; i < pf->vf_count; i++)
+        pf->vfs[i] = (struct sim_vf){.version = ++host->versions};
+    pf->vf_count = count;
+    for (uint16_t i = 0; i < count; i++)
         sim_kernel_create(host, pf, i);
 }
 
@@ -150,8 +168,18 @@ static void pf_renew(struct sim_host *host, struct sim_pf *pf)
     pf->speed_mbps = pf->model->link_speed_mbps;
     pf->held_count = 0;
     pf_link_changed(pf);
-    for (uint16_t i = 0; i < pf->vf_count; i++)
-        sim_kernel_create(host, pf, i);
+    pf->autoprobe = AUTOPROBE_ON;
+    pf->bridge_mode = pf->model->bridge_mode;
+    sim_pf_make_vfs(host, pf, pf->boot_vfs);
+}
+
+void sim_pf_set_link(struct sim_host *host, struct sim_pf *pf, bool up)
+{
+    if (pf->link_up == up)
+        return;
+    pf->link_up = up;
+    pf_link_changed(pf);
+    sim_host_notify(host, pf);
 }
 
 void sim_host_reboot(struct sim_host *host)
@@ -179,12 +207,31 @@ void sim_host_pf_set_present(struct sim_host *host, size_t pf, bool present)
 
 void sim_host_pf_set_link(struct sim_host *host, size_t pf, bool up)
 {
+    sim_pf_set_link(host, &host->pfs[pf], up);
+}
+
+void sim_host_pf_set_vfs(struct sim_host *host, size_t pf, uint16_t count)
+{
     struct sim_pf *to = &host->pfs[pf];
-    if (to->link_up == up)
-        return;
-    to->link_up = up;
-    pf_link_changed(to);
+    if (count > to->total_vfs)
+        count = to->total_vfs;
+    sim_pf_make_vfs(host, to, count);
     sim_host_notify(host, to);
+}
+
+uint16_t sim_host_pf_total_vfs(const struct sim_host *host, size_t pf)
+{
+    return host->pfs[pf].total_vfs;
+}
+
+uint8_t sim_host_pf_autoprobe(const struct sim_host *host, size_t pf)
+{
+    return host->pfs[pf].autoprobe;
+}
+
+uint8_t sim_host_pf_bridge_mode(const struct sim_host *host, size_t pf)
+{
+    return host->pfs[pf].bridge_mode;
 }
 
 void sim_host_pf_set_speed(struct sim_host *host, size_t pf, int32_t mbps)
@@ -218,7 +265,7 @@ void sim_host_vf_set_present(struct sim_host *host, size_t pf, uint16_t vf,
                              bool present)
 {
     struct sim_pf *to = &host->pfs[pf];
-    if (to->vfs[vf].present == present)
+    if (vf >= to->vf_count || to->vfs[vf].present == present)
         return;
     to->vfs[vf].present = present;
     if (present)
@@ -232,6 +279,8 @@ void sim_host_vf_set_present(struct sim_host *host, size_t pf, uint16_t vf,
 void sim_host_vf_set_external(struct sim_host *host, size_t pf, uint16_t vf,
                               const char *why)
 {
+    if (vf >= host->pfs[pf].vf_count)
+        return;
     host->pfs[pf].vfs[vf].external = why ? str_intern(why) : NULL;
     host->pfs[pf].vfs[vf].version = ++host->versions;
     sim_host_notify(host, &host->pfs[pf]);
@@ -287,17 +336,20 @@ bool sim_host_vf_clean(const struct sim_host *host, size_t pf, uint16_t vf)
 
 bool sim_host_vf_own_mac(const struct sim_host *host, size_t pf, uint16_t vf)
 {
-    return host->pfs[pf].vfs[vf].own_mac;
+    const struct sim_pf *from = &host->pfs[pf];
+    return vf < from->vf_count && from->vfs[vf].own_mac;
 }
 
 bool sim_host_vf_external(const struct sim_host *host, size_t pf, uint16_t vf)
 {
-    return host->pfs[pf].vfs[vf].external != NULL;
+    const struct sim_pf *from = &host->pfs[pf];
+    return vf < from->vf_count && from->vfs[vf].external != NULL;
 }
 
 bool sim_host_vf_fresh(const struct sim_host *host, size_t pf, uint16_t vf)
 {
-    return host->pfs[pf].vfs[vf].fresh;
+    const struct sim_pf *from = &host->pfs[pf];
+    return vf < from->vf_count && from->vfs[vf].fresh;
 }
 
 size_t sim_host_held_count(const struct sim_host *host, size_t pf)
@@ -318,5 +370,6 @@ bool sim_host_holds(const struct sim_host *host, size_t pf,
 uint64_t sim_host_vf_version(const struct sim_host *host, size_t pf,
                              uint16_t vf)
 {
-    return host->pfs[pf].vfs[vf].version;
+    const struct sim_pf *from = &host->pfs[pf];
+    return vf < from->vf_capacity ? from->vfs[vf].version : 0;
 }

@@ -28,7 +28,11 @@ struct sim_pf {
     char management[NAME_SIZE];       /* "" = not a management PF */
     struct capabilities capabilities; /* as probed at this link */
     uint64_t changed;                 /* event number of the last change */
+    uint8_t autoprobe, bridge_mode;   /* the enums */
+    uint16_t total_vfs;               /* what the firmware allows */
+    uint16_t boot_vfs;                /* made by the host as it boots */
     uint16_t vf_count;
+    uint16_t vf_capacity; /* of 'vfs'; those from vf_count on are not there */
     struct sim_vf *vfs;
     /* The PF's own filter, besides its MAC: room for few, as in real cards (the
      * 82576 has 24 receive addresses for the PF and all its VFs). */
@@ -52,6 +56,27 @@ struct sim_host {
 
 /* A kernel message about the PF; wakes the event descriptor. */
 void sim_host_notify(struct sim_host *host, struct sim_pf *pf);
+
+/* The kernel makes so many VFs anew, or ends all (0). The caller sees to
+ * limits and to 0 in between. */
+void sim_pf_make_vfs(struct sim_host *host, struct sim_pf *pf, uint16_t count);
+/* The link as its driver tells it now. */
+void sim_pf_set_link(struct sim_host *host, struct sim_pf *pf, bool up);
+
+/* A change of a PF under way, in steps. */
+struct sim_change {
+    bool running;
+    struct pf_target target;
+    uint8_t step;
+    bool link_lost; /* by us: it comes back */
+};
+/* Do the next step. 1 = there are more; else as host_ops pf_set. */
+typedef int sim_fault_fn(void *context, enum sim_step step,
+                         const struct pf_key *pf, uint16_t number,
+                         uint32_t part);
+int sim_pf_step(struct sim_host *host, struct sim_pf *pf,
+                struct sim_change *change, sim_fault_fn *fault, void *context,
+                struct error *err);
 
 /* One group of fields as a driver's function takes it: 0 or the errno, then
  * nothing changed and *at fault is the field to name. */

@@ -3,8 +3,9 @@
  * simulated host and, in the lab, real kernels with igb and netdevsim are held
  * against it.
  *
- * It writes to the PF's last free VF, puts back what was there, and needs a PF
- * with at least two VFs, one of them free, that nobody else uses meanwhile. */
+ * It writes to the PF's last free VF, makes the VFs anew, puts back what was
+ * there, and needs a PF with at least two VFs, one of them free, that nobody
+ * else uses meanwhile. */
 #pragma once
 
 #include "agent/host/host_ops.h"
@@ -22,6 +23,7 @@ struct contract_target {
     uint32_t refuses;
     /* Accepted but not read back: the driver does not report them. */
     uint32_t forgets;
+    bool bridges; /* it has an embedded switch whose mode can be set */
 };
 /* 'target' must stay. */
 Suite *contract_suite(const struct contract_target *target);

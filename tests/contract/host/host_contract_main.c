@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host-contract PFKEY [FIELD...]: the contract of host backends against this
  * machine's kernel. FIELDs are those that the PF is known to refuse. The PF
- * must have VFs; the last free one is written to and put back. */
+ * must have VFs; the last free one is written to and put back, and they are made
+ * anew. '+bridge_mode': its switch has a mode that can be set. */
 #include "tests/contract/host/contract.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static struct host_backend *open_linux(void)
 {
@@ -25,11 +27,16 @@ int main(int argc, char **argv)
                                      .open = open_linux,
                                      .close = close_linux};
     if (argc < 2 || !pf_key_parse(argv[1], &target.pf)) {
-        fprintf(stderr, "usage: host-contract PFKEY [REFUSED-FIELD...]\n");
+        fprintf(stderr,
+                "usage: host-contract PFKEY [REFUSED-FIELD|+bridge_mode...]\n");
         return 2;
     }
     for (int i = 2; i < argc; i++) {
         enum policy_field field = policy_field_parse(argv[i]);
+        if (strcmp(argv[i], "+bridge_mode") == 0) {
+            target.bridges = true;
+            continue;
+        }
         if (field == POLICY_FIELD_MAX) {
             fprintf(stderr, "host-contract: no policy field '%s'\n", argv[i]);
             return 2;
