@@ -40,8 +40,9 @@ static const struct conf_item items[] = {
     NUMBER("hosts", hosts, 1, FLEET_HOSTS_MAX, "10", "N",
            "how many hosts: sim-0001, sim-0002, …"),
     TEXT("profile", profile, NULL, "FILE",
-         "the mix: JSON list of {\"model\", \"weight\", \"pfs\"} (default: all "
-         "models, equally)"),
+         "the mix: JSON list of {\"model\", \"weight\", \"pfs\", \"with\"}; "
+         "'with' "
+         "is a model for one PF more (default: all NICs, equally)"),
     NUMBER("seed", seed, 0, UINT64_MAX, "1", "S",
            "the same seed makes the same hosts"),
     TEXT("log-level", log_level, "error", "LEVELS",

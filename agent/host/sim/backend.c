@@ -90,7 +90,7 @@ static void vf_fill(const struct sim_pf *from, uint16_t index, struct vf *to)
     to->iommu_group = 100 + from->iommu_group * 128 + index;
     to->driver = vf->external ? str_intern("vfio-pci") : from->model->vf_driver;
     to->reason = vf->external ? vf->external : "";
-    if (!vf->external)
+    if (!vf->external && from->netdev[0])
         snprintf(to->netdev, sizeof to->netdev, "%.8sv%u", from->netdev, index);
 }
 
@@ -105,12 +105,15 @@ static struct pf *pf_read(struct backend *b, const struct sim_pf *from,
         count += from->vfs[i].present;
     struct pf *pf = pf_new(count);
     pf->key = from->key;
+    pf->kind = (uint8_t)sim_model_kind(model);
+    pf->pci_class = model->pci_class;
     pf->has_address = true;
     pf->address = from->address;
     memcpy(pf->netdev, from->netdev, sizeof pf->netdev);
     pf->mac = from->mac;
     pf->vendor_id = model->vendor_id;
     pf->device_id = model->device_id;
+    pf->vf_device_id = model->vf_device_id;
     pf->vendor_name = model->vendor_name;
     pf->device_name = model->device_name;
     pf->driver = model->driver;
@@ -119,7 +122,7 @@ static struct pf *pf_read(struct backend *b, const struct sim_pf *from,
     pf->iommu_group = from->iommu_group;
     pf->link_up = from->link_up;
     pf->link_speed_mbps = from->link_up ? from->speed_mbps : -1;
-    pf->mtu = 1500;
+    pf->mtu = from->netdev[0] ? 1500 : 0;
     pf->total_vfs = from->total_vfs;
     pf->num_vfs = from->vf_count;
     pf->autoprobe = from->autoprobe;

@@ -86,10 +86,22 @@ static void section_end(struct json_reader *section, struct json_reader *parent)
         parent->failed = true;
 }
 
+/* "010802"; without it Ethernet. */
+static uint32_t class_take(struct json_reader *reader)
+{
+    uint64_t value = 0x020000;
+    const char *text = NULL;
+    if (json_take_text(reader, "class", false, &text) &&
+        !str_to_u64(text, 16, 0xffffff, &value))
+        json_reader_fail(reader, "class", "'%s' is no PCI class", text);
+    return (uint32_t)value;
+}
+
 static void device_read(struct json_reader *top, struct sim_model *model)
 {
     struct json_reader r;
     section_begin(&r, top, "device");
+    model->pci_class = class_take(&r);
     model->vendor_id = id_take(&r, "vendor_id");
     model->device_id = id_take(&r, "device_id");
     model->vf_device_id = id_take(&r, "vf_device_id");
@@ -200,11 +212,13 @@ static void not_told(struct capabilities *out, enum policy_field field,
 static void sentinels_make(struct sim_model *model)
 {
     struct capabilities *out = &model->sentinels;
+    bool network = sim_model_kind(model) == DEVICE_NETWORK;
     *out = capabilities_unknown();
     for (int f = 0; f < POLICY_FIELD_MAX; f++) {
         if (!model->reports)
             not_told(out, (enum policy_field)f,
-                     "the driver reports no VF policy");
+                     network ? "the driver reports no VF policy"
+                             : "not a network device");
     }
     if (model->reports && !model->spoofchk_reported)
         not_told(out, POLICY_SPOOFCHK, "the driver does not report it");
@@ -259,6 +273,11 @@ const struct sim_model *sim_model_at(size_t number)
 const char *sim_model_name(const struct sim_model *model)
 {
     return model->name;
+}
+
+enum device_kind sim_model_kind(const struct sim_model *model)
+{
+    return device_kind_of_class(model->pci_class);
 }
 
 static void capability(struct capabilities *out, enum policy_field field,

@@ -11,6 +11,7 @@
 
 struct sim_model {
     const char *name, *title; /* interned, as all texts here */
+    uint32_t pci_class;
     uint16_t vendor_id, device_id, vf_device_id;
     const char *vendor_name, *device_name, *driver, *vf_driver, *firmware;
     int32_t link_speed_mbps; /* -1 = not told */

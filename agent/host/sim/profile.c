@@ -21,11 +21,17 @@ static int item_read(const json_t *value, const char *path,
     json_take_copy(&r, "model", true, item->model, sizeof item->model);
     json_take_u64(&r, "weight", false, 1, 1000, &weight);
     json_take_u64(&r, "pfs", false, 0, SIM_HOST_PFS_MAX, &pfs);
+    json_take_copy(&r, "with", false, item->with, sizeof item->with);
     bool none = strcmp(item->model, "none") == 0;
     if (!r.failed && !none && !sim_model_find(item->model))
         json_reader_fail(&r, "model", "no NIC model '%s'", item->model);
     if (!r.failed && !none && pfs == 0)
         json_reader_fail(&r, "pfs", "0 PFs only with the model none");
+    if (!r.failed && item->with[0] && !sim_model_find(item->with))
+        json_reader_fail(&r, "with", "no model '%s'", item->with);
+    if (!r.failed && item->with[0] && pfs == SIM_HOST_PFS_MAX)
+        json_reader_fail(&r, "with", "there are %d PFs already",
+                         SIM_HOST_PFS_MAX);
     item->weight = (uint32_t)weight;
     item->pfs = none ? 0 : (uint32_t)pfs;
     return json_reader_end(&r, true, NULL);
@@ -67,7 +73,9 @@ void sim_profile_default(struct sim_profile *profile)
 {
     const struct sim_model *model = NULL;
     memset(profile, 0, sizeof *profile);
-    while ((model = sim_model_at(profile->count))) {
+    for (size_t i = 0; (model = sim_model_at(i)); i++) {
+        if (sim_model_kind(model) != DEVICE_NETWORK)
+            continue;
         struct sim_profile_item *item = &profile->items[profile->count++];
         str_copy(item->model, sim_model_name(model));
         item->weight = 1;
@@ -113,4 +121,6 @@ void sim_profile_host(const struct sim_profile *profile, uint64_t seed,
     config->pf_count = item->pfs;
     for (uint32_t i = 0; i < item->pfs; i++)
         config->pfs[i] = item->model;
+    if (item->with[0])
+        config->pfs[config->pf_count++] = item->with;
 }

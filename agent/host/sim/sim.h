@@ -33,6 +33,8 @@ const struct sim_model *sim_model_find(const char *name);
 /* By number from 0, ordered by name; NULL at the end. */
 const struct sim_model *sim_model_at(size_t number);
 const char *sim_model_name(const struct sim_model *model);
+/* By its PCI class; all but one model are NICs. */
+enum device_kind sim_model_kind(const struct sim_model *model);
 
 /* ---- the world of one host --------------------------------------------------- */
 
@@ -186,17 +188,19 @@ struct sim_profile_item {
     char model[NAME_SIZE]; /* "" or "none": a host without SR-IOV */
     uint32_t weight;       /* 1 to 1000 */
     uint32_t pfs;          /* of that model, 1 to 16; 0 with model none */
+    char with[NAME_SIZE];  /* a model of which the hosts have one PF more, such
+                              as an NVMe; "" = no more */
 };
 #define SIM_PROFILE_MAX 64
 struct sim_profile {
     size_t count;
     struct sim_profile_item items[SIM_PROFILE_MAX];
 };
-/* A JSON list of {"model": NAME, "weight": N, "pfs": N}; unknown members and
- * models are refused with their place. */
+/* A JSON list of {"model": NAME, "weight": N, "pfs": N, "with": NAME}; unknown
+ * members and models are refused with their place. */
 int sim_profile_read(const char *path, struct sim_profile *profile,
                      struct error *err);
-/* Every model with two PFs (virtio: one) and a host without SR-IOV, equally. */
+/* Every NIC model with two PFs (virtio: one) and a host without SR-IOV, equally. */
 void sim_profile_default(struct sim_profile *profile);
 /* The hardware of host number 'number' of a fleet with this seed: each run of
  * sum-of-weights hosts has the exact mix, in an order chosen by the seed. Sets

@@ -43,14 +43,18 @@ static void pf_fill(struct sim_host *host, size_t number, uint16_t vfs_limit)
         .function = (uint8_t)port,
     };
     pf->key = pf_key_of_pci(&pf->address);
-    snprintf(pf->netdev, sizeof pf->netdev, "ens%zuf%zu", card + 1, port);
+    bool network = sim_model_kind(model) == DEVICE_NETWORK;
     uint64_t random = rng_next(&host->rng);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; network && i < 6; i++)
         pf->mac.bytes[i] = (uint8_t)(random >> (8 * i));
-    pf->mac.bytes[0] = (uint8_t)((random & 0xfc) | 0x02);
+    if (network) {
+        pf->mac.bytes[0] = (uint8_t)((random & 0xfc) | 0x02);
+        snprintf(pf->netdev, sizeof pf->netdev, "ens%zuf%zu", card + 1, port);
+    }
     pf->numa_node = card < SIM_HOST_PFS_MAX / 4 ? 0 : 1;
     pf->iommu_group = (int32_t)(20 + number);
-    pf->present = pf->link_up = true;
+    pf->present = true;
+    pf->link_up = network;
     pf->speed_mbps = model->link_speed_mbps;
     pf_link_changed(pf);
     pf->autoprobe = AUTOPROBE_ON;

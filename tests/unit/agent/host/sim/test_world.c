@@ -245,6 +245,51 @@ START_TEST(a_profile_file_is_read_and_its_errors_have_a_place)
 }
 END_TEST
 
+START_TEST(an_nvme_pf_beside_a_nic_has_vfs_and_no_network)
+{
+    char path[] = "/tmp/profile-XXXXXX";
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    static const char text[] = "[{\"model\": \"intel-e810\", \"pfs\": 1, "
+                               "\"with\": \"qemu-nvme\"}]";
+    ck_assert_int_eq(write(fd, text, sizeof text - 1), sizeof text - 1);
+    close(fd);
+    struct sim_profile profile;
+    int result = sim_profile_read(path, &profile, &err);
+    unlink(path);
+    ck_assert_msg(result == 0, "%s", err.msg);
+    struct sim_host_config config = {.vfs_limit = 4};
+    sim_profile_host(&profile, 1, 0, &config);
+    ck_assert_uint_eq(config.pf_count, 2);
+    struct sim_host *nvme = sim_host_new(&config, &err);
+    struct host_sim_config open = {.host = nvme};
+    struct host_backend *backend = host_sim_open(&open, &err);
+    struct inventory *all = backend->ops->inventory(backend, &err);
+    ck_assert_uint_eq(all->pf_count, 2);
+    ck_assert_int_eq(all->pfs[0]->kind, DEVICE_NETWORK);
+    ck_assert_uint_eq(all->pfs[0]->pci_class, 0x020000);
+    const struct pf *pf = all->pfs[1];
+    ck_assert_int_eq(pf->kind, DEVICE_STORAGE);
+    ck_assert_uint_eq(pf->pci_class, 0x010802);
+    ck_assert_uint_eq(pf->vendor_id, 0x1b36);
+    ck_assert_uint_eq(pf->vf_device_id, 0x0010);
+    ck_assert_str_eq(pf->netdev, "");
+    ck_assert(mac_is_zero(&pf->mac));
+    ck_assert_uint_eq(pf->vf_count, 4);
+    ck_assert_str_eq(pf->vfs[0].netdev, "");
+    ck_assert_str_eq(pf->vfs[0].driver, "nvme");
+    ck_assert_int_eq(pf->vfs[0].state, VF_FREE);
+    ck_assert_uint_eq(pf->vfs[0].policy.set, 0);
+    ck_assert_int_ne(pf->vfs[0].observed_at, 0);
+    for (int f = 0; f < POLICY_FIELD_MAX; f++)
+        ck_assert_str_eq(pf->capabilities.field[f].note,
+                         "not a network device");
+    ref_put(all);
+    backend->ops->close(backend);
+    sim_host_free(nvme);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sim world");
@@ -261,6 +306,7 @@ int main(void)
     tcase_add_test(tc, lost_events_and_a_reboot_say_everything);
     tcase_add_test(tc, the_default_fleet_has_every_model_in_each_round);
     tcase_add_test(tc, a_profile_file_is_read_and_its_errors_have_a_place);
+    tcase_add_test(tc, an_nvme_pf_beside_a_nic_has_vfs_and_no_network);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
