@@ -230,10 +230,11 @@ static int save(struct agent *agent, struct error *err)
 
 static const char *action_name(enum action_kind kind)
 {
-    static const char *const names[] = {[ACTION_SAVE] = "save",
-                                        [ACTION_READ] = "read",
-                                        [ACTION_WRITE] = "write",
-                                        [ACTION_RESET] = "reset"};
+    static const char *const names[] = {
+        [ACTION_SAVE] = "save",   [ACTION_READ] = "read",
+        [ACTION_WRITE] = "write", [ACTION_RESET] = "reset",
+        [ACTION_HOLD] = "hold",   [ACTION_LET_GO] = "let go",
+        [ACTION_HELD] = "held?"};
     return names[kind];
 }
 
@@ -263,6 +264,15 @@ static void carry_out(struct agent *agent, const struct action *action,
         break;
     case ACTION_RESET:
         status = ops->vf_reset(host, &action->pf, action->vf_index, err);
+        break;
+    case ACTION_HOLD:
+    case ACTION_LET_GO:
+        status = ops->mac_hold(host, &action->pf, &action->policy.mac,
+                               action->kind == ACTION_HOLD, err);
+        break;
+    case ACTION_HELD:
+        status = ops->mac_held(host, &action->pf, &action->policy.mac,
+                               &result->held, err);
         break;
     }
     result->failed = status < 0;

@@ -52,6 +52,8 @@ static json_t *probed_value(const struct probed *probed)
     json_t *object = json_object();
     json_object_set_new(object, "key", json_string(probed->key));
     json_object_set_new(object, "link_up", json_boolean(probed->link_up));
+    json_object_set_new(object, "speed_mbps",
+                        json_integer((json_int_t)probed->speed_mbps));
     json_object_set_new(object, "complete", json_boolean(probed->complete));
     json_object_set_new(object, "at", wire_timestamp(probed->at));
     json_object_set_new(object, "capabilities",
@@ -208,14 +210,17 @@ static int read_probed(const json_t *value, const char *path,
 {
     struct json_reader reader;
     const json_t *capabilities = NULL;
+    uint64_t speed = 0;
     json_reader_begin(&reader, value, path, err);
     json_take_copy(&reader, "key", true, probed->key, sizeof probed->key);
     json_take_bool(&reader, "link_up", true, &probed->link_up);
+    json_take_u64(&reader, "speed_mbps", false, 0, UINT32_MAX, &speed);
     json_take_bool(&reader, "complete", true, &probed->complete);
     take_time(&reader, "at", &probed->at);
     json_take_object(&reader, "capabilities", true, &capabilities);
     if (json_reader_end(&reader, false, NULL) < 0)
         return -1;
+    probed->speed_mbps = (uint32_t)speed;
     return wire_capabilities_read(capabilities, &probed->capabilities, err);
 }
 

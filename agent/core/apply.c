@@ -36,16 +36,18 @@ uint32_t apply_difference(const struct entry *entry,
 void entry_action(const struct entry *entry, struct action *action)
 {
     static const enum action_kind kinds[] = {
-        [STEP_READ] = ACTION_READ,
-        [STEP_WRITE] = ACTION_WRITE,
-        [STEP_RESET] = ACTION_RESET,
-        [STEP_PROVE] = ACTION_READ,
+        [STEP_READ] = ACTION_READ,     [STEP_WRITE] = ACTION_WRITE,
+        [STEP_RESET] = ACTION_RESET,   [STEP_PROVE] = ACTION_READ,
+        [STEP_HOLD] = ACTION_HOLD,     [STEP_HELD] = ACTION_HELD,
+        [STEP_LET_GO] = ACTION_LET_GO,
     };
     *action = (struct action){.kind = kinds[entry->step],
                               .pf = entry->m.claim.pf,
                               .vf_index = entry->m.claim.vf_index,
                               .fields = entry->fields,
                               .policy = entry->to_write};
+    if (entry->step >= STEP_HOLD)
+        action->policy = entry->m.policy;
 }
 
 static const char *remedy_of(const struct error *err)

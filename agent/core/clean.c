@@ -23,6 +23,18 @@ static bool mac_is_clean(const struct entry *entry, const struct mac *mac)
            mac_compare(mac, &entry->m.baseline.mac) == 0;
 }
 
+/* What the VF must read. A VF that was only probed is put back as it was: some
+ * drivers make their VFs with spoofchk off, and whoever uses them counts on
+ * it. */
+static struct policy target_of(const struct entry *entry)
+{
+    struct policy target = policy_clean();
+    const struct policy *before = &entry->m.baseline;
+    if (entry_is_probe(entry) && policy_has(before, POLICY_SPOOFCHK))
+        target.spoofchk = before->spoofchk;
+    return target;
+}
+
 /* A field that the device refuses to set may stay as it was before we took the
  * VF, never as we left it. */
 static uint32_t excused(const struct entry *entry,
@@ -35,7 +47,7 @@ static uint32_t excused(const struct entry *entry,
 uint32_t clean_difference(const struct entry *entry,
                           const struct policy *readback)
 {
-    struct policy clean = policy_clean();
+    struct policy clean = target_of(entry);
     uint32_t bits = policy_difference(&clean, readback) & readback->set &
                     ~excused(entry, readback) & ~POLICY_BIT(POLICY_MAC);
     if (policy_has(readback, POLICY_MAC) &&
@@ -110,7 +122,9 @@ static void read_done(struct reconcile *r, struct entry *entry, int64_t now)
         bits |= untold(entry, readback);
     bool resets = entry->m.phase == MANAGED_CLEANING && !entry->was_reset;
     if (!bits) {
-        if (resets)
+        if (entry_is_probe(entry) && !entry->was_let_go)
+            entry->step = STEP_HELD;
+        else if (resets)
             entry->step = STEP_RESET;
         else
             clean_now(r, entry, now);
@@ -118,7 +132,7 @@ static void read_done(struct reconcile *r, struct entry *entry, int64_t now)
     }
     if (entry->step == STEP_READ) {
         entry->fields = bits;
-        entry->to_write = policy_clean();
+        entry->to_write = target_of(entry);
         entry->step = STEP_WRITE;
         return;
     }
@@ -161,6 +175,30 @@ static void write_failed(struct reconcile *r, struct entry *entry, int64_t now,
     not_clean(r, entry, now, err->field, text);
 }
 
+/* The MAC of a probe may still be on the PF's own filter, also from before a
+ * crash. Looked for first, so that nothing of the PF is written in vain. */
+static void hold_done(struct reconcile *r, struct entry *entry, int64_t now,
+                      const struct action *action,
+                      const struct action_result *result)
+{
+    const struct error *err = &result->err;
+    if (result->failed && err->code != ERROR_UNSUPPORTED) {
+        not_clean(r, entry, now, "", err->msg);
+        return;
+    }
+    bool there = action->kind == ACTION_HELD && !result->failed && result->held;
+    if (action->kind == ACTION_LET_GO && !result->failed) {
+        entry->was_let_go = true; /* to be seen */
+        entry->step = STEP_HELD;
+    } else if (there && entry->was_let_go) {
+        entry->was_let_go = false;
+        not_clean(r, entry, now, "", "the PF's filter keeps the probe's MAC");
+    } else {
+        entry->was_let_go = !there;
+        entry->step = there ? STEP_LET_GO : STEP_PROVE;
+    }
+}
+
 /* Gone devices are waited for (the rules block the entry); they are no proof
  * that the VF can't be cleaned. */
 static bool waits(struct entry *entry, int64_t now, const struct error *err)
@@ -196,6 +234,11 @@ bool clean_done(struct reconcile *r, struct entry *entry, int64_t now,
         }
         entry->was_reset = true;
         entry->step = STEP_PROVE;
+        break;
+    case ACTION_HELD:
+    case ACTION_LET_GO:
+    case ACTION_HOLD:
+        hold_done(r, entry, now, action, result);
         break;
     case ACTION_READ:
     case ACTION_SAVE:

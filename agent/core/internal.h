@@ -22,17 +22,35 @@
 #define VANISHED_GIVE_UP_NS (60 * TIMESTAMP_SECOND)
 #define SAVE_RETRY_NS TIMESTAMP_SECOND
 #define SAVE_RETRY_MAX_NS (30 * TIMESTAMP_SECOND)
+/* A probe that came to no end is tried again; where the link is another one
+ * since, sooner. */
 #define PROBE_RETRY_NS (300 * TIMESTAMP_SECOND)
+#define PROBE_RETRY_LINK_NS (5 * TIMESTAMP_SECOND)
 
 /* Where an entry is within its phase: read what is there, write what differs,
- * reset, prove by reading back. */
-enum step { STEP_READ, STEP_WRITE, STEP_RESET, STEP_PROVE };
+ * reset, prove by reading back. Probes also hold the trial MAC on the PF's own
+ * filter, look whether it is there, and let go of it. */
+enum step {
+    STEP_READ,
+    STEP_WRITE,
+    STEP_RESET,
+    STEP_PROVE,
+    STEP_HOLD,
+    STEP_HELD,
+    STEP_LET_GO,
+};
 
+/* A probe that runs: see trial.c. It is forgotten with a crash; its entry is
+ * not, and is then cleaned. */
 struct probe {
-    uint8_t field; /* enum policy_field being tried */
-    bool complete; /* rates and link state could be tried */
+    uint8_t trial;  /* which one is being made */
+    bool begun;     /* the first reading is there */
+    bool exclusive; /* no VF of the PF was in use: shared fields may be tried */
+    bool open;      /* a trial came to no verdict: probe again later */
+    bool link_up;   /* of the PF when it began */
+    uint32_t speed_mbps; /* the same; 0 = not told */
     struct capabilities found;
-    struct policy trial; /* what is on the VF while trying */
+    struct policy base; /* what is on the VF by now; 'set' = what it tells */
 };
 
 struct entry {
@@ -42,6 +60,7 @@ struct entry {
     uint8_t step;    /* enum step */
     uint8_t tries;
     bool was_reset;
+    bool was_let_go;   /* CLEANING of a probe: nothing is held on the PF */
     bool drifted;      /* was applied, then read otherwise */
     unsigned failures; /* in a row, for the back-off */
     int64_t next_at;   /* nothing before this */
@@ -67,7 +86,10 @@ struct want {
 struct pf_slot {
     struct pf *pf; /* our own copy: readings are put into it */
     uint64_t changes;
-    int64_t probe_at; /* no probe before this */
+    /* The last probe that began here, and what the link was then. */
+    int64_t probed_at; /* 0 = none in this life */
+    bool probed_up;
+    uint32_t probed_speed;
 };
 
 struct reconcile {
@@ -102,8 +124,11 @@ struct reconcile {
     size_t want_count, want_capacity;
     struct want *wants;
 
-    size_t probed_count;
-    struct probed probed[PROBED_MAX];
+    size_t pf_want_count;
+    struct desired_pf *pf_wants; /* owned, as the documents told them */
+
+    size_t probed_count, probed_capacity;
+    struct probed *probed;
 };
 
 /* ---- set.c: the set of entries and wants -------------------------------------- */
@@ -111,9 +136,15 @@ struct entry *entry_at(const struct reconcile *r, const struct pf_key *pf,
                        uint16_t vf_index);
 struct entry *entry_add(struct reconcile *r, const struct managed *managed);
 void entry_remove(struct reconcile *r, size_t index);
+/* Is the entry of a probe, also when the VF is being cleaned after it? Such a VF
+ * was free before. */
+bool entry_is_probe(const struct entry *entry);
 /* Any entry that is held for the port? */
 bool entries_hold(const struct reconcile *r, const struct uuid *port);
 struct want *want_of(const struct reconcile *r, const struct uuid *port);
+/* What the documents want of the PF, NULL = nothing. */
+const struct desired_pf *pf_want_of(const struct reconcile *r,
+                                    const struct pf_key *key);
 struct want *want_put(struct reconcile *r, const struct desired_port *port);
 void want_remove(struct reconcile *r, struct want *want);
 struct pf_slot *slot_of(const struct reconcile *r, const struct pf_key *key);
@@ -176,7 +207,24 @@ uint32_t apply_difference(const struct entry *entry,
                           const struct policy *readback);
 uint32_t clean_difference(const struct entry *entry,
                           const struct policy *readback);
+/* ---- probe.c, trial.c: capabilities by probing ---------------------------------------- */
 /* Start a probe where one is due; sets *wake to a later time that matters. */
 void probe_plan(struct reconcile *r, int64_t now, int64_t *wake);
+/* Is a VF of the PF in use, by a port or by somebody else? */
+bool probe_pf_in_use(const struct reconcile *r, const struct pf *pf);
+/* The link's speed as probes know it: 0 = not told. */
+uint32_t probe_speed(const struct pf *pf);
+/* Keep what a probe found; its VF goes to cleaning. */
+void probe_finish(struct reconcile *r, struct entry *entry, int64_t now);
 /* Put what probes found into a view. */
 void probe_overlay(const struct reconcile *r, struct pf *pf);
+/* What is told of a field or trait that was tried with the link up and down;
+ * unknown = not tried so. */
+struct capability probe_combine(const struct capability *up,
+                                const struct capability *down);
+/* All the values that a probe of the VF will write, decided before it begins,
+ * so that they are durable with the entry. */
+struct policy trial_values(struct reconcile *r, const struct pf *pf,
+                           const struct vf *vf);
+/* Does reading alone prove that nothing can be set? Then nothing is tried. */
+bool trial_is_vain(const struct pf *pf);

@@ -68,16 +68,22 @@ struct managed {
 };
 
 /* What a probe found, for all PFs with the same key (driver, firmware, device,
- * eswitch mode, kernel). */
+ * eswitch mode, kernel), in one state of the link: there may be several results
+ * under one key. In one that was found with the link down, 'conditional' with
+ * the need link_up means "refused, and the link was down": only together with
+ * one found with the link up it says something. */
 #define PROBED_KEY_SIZE 192
 struct probed {
     char key[PROBED_KEY_SIZE];
-    bool link_up;  /* while probing: rates may depend on it */
-    bool complete; /* rates and link state were tried too */
+    bool link_up;
+    uint32_t speed_mbps; /* of the link; 0 = down, or not told */
+    bool complete;       /* everything was tried and came to a verdict */
     struct capabilities capabilities;
     int64_t at;
 };
-#define PROBED_MAX 64 /* kept; the oldest goes */
+/* Kept; the oldest goes. Enough for every PF of a host with its link up and
+ * down. */
+#define PROBED_MAX 128
 
 /* Everything durable. 'managed' and 'probed' are owned arrays. */
 struct agent_state {

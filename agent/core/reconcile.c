@@ -22,8 +22,9 @@ struct reconcile *reconcile_new(const struct reconcile_config *config,
         struct entry *entry = entry_add(r, &state->managed[i]);
         entry->intent = 0; /* it comes from the disk */
     }
-    for (size_t i = 0; i < state->probed_count && i < PROBED_MAX; i++)
-        r->probed[r->probed_count++] = state->probed[i];
+    r->probed = state->probed;
+    r->probed_count = r->probed_capacity = state->probed_count;
+    state->probed = NULL;
     agent_state_done(state);
     r->state.incarnation++;
     r->incarnation_version = ++r->version;
@@ -43,6 +44,8 @@ void reconcile_free(struct reconcile *r)
     free(r->entries);
     free(r->pfs);
     free(r->wants);
+    free(r->pf_wants);
+    free(r->probed);
     agent_state_done(&r->state);
     free(r);
 }

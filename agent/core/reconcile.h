@@ -49,10 +49,13 @@ void reconcile_raise_incarnation(struct reconcile *r, uint64_t above);
 /* ---- actions ------------------------------------------------------------------ */
 
 enum action_kind {
-    ACTION_SAVE,  /* make reconcile_state() durable */
-    ACTION_READ,  /* vf_read */
-    ACTION_WRITE, /* vf_write of 'fields' of 'policy' */
-    ACTION_RESET, /* vf_reset */
+    ACTION_SAVE,   /* make reconcile_state() durable */
+    ACTION_READ,   /* vf_read */
+    ACTION_WRITE,  /* vf_write of 'fields' of 'policy' */
+    ACTION_RESET,  /* vf_reset */
+    ACTION_HOLD,   /* mac_hold of 'policy.mac', on */
+    ACTION_LET_GO, /* the same, off */
+    ACTION_HELD,   /* mac_held of 'policy.mac' */
 };
 struct action {
     enum action_kind kind;
@@ -66,6 +69,7 @@ struct action_result {
     bool failed;
     struct error err;     /* failed */
     struct policy policy; /* READ */
+    bool held;            /* HELD */
 };
 /* False: nothing to do before *wake (INT64_MAX = until an input comes). */
 bool reconcile_next(struct reconcile *r, int64_t now, struct action *action,

@@ -65,6 +65,13 @@ void entry_remove(struct reconcile *r, size_t index)
             (r->entry_count - index) * sizeof *r->entries);
 }
 
+/* What was held for a port keeps its revision, also when the port was given
+ * up; documents count from epoch 1. */
+bool entry_is_probe(const struct entry *entry)
+{
+    return uuid_is_zero(&entry->m.port) && entry->m.revision.epoch == 0;
+}
+
 bool entries_hold(const struct reconcile *r, const struct uuid *port)
 {
     for (size_t i = 0; i < r->entry_count; i++) {
@@ -170,6 +177,7 @@ void entry_move(struct reconcile *r, struct entry *entry,
     entry->next_at = 0;
     entry->skip = 0;
     entry->was_reset = false;
+    entry->was_let_go = false;
     free(entry->probe);
     entry->probe = NULL;
     entry_touch(r, entry);

@@ -122,6 +122,8 @@ enum error_code error_code_of_errno(int number)
     switch (number) {
     case EOPNOTSUPP:
     case EPROTONOSUPPORT:
+    case 524: /* ENOTSUPP: the kernel's own, but drivers such as bnxt_en let it
+                 out (include/linux/errno.h) */
         return ERROR_UNSUPPORTED;
     case EBUSY:
     case EAGAIN:

@@ -109,7 +109,7 @@ void error_prefix_field(struct error *err, const char *parent);
 void error_remedy(struct error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* EOPNOTSUPP/EPROTONOSUPPORT: UNSUPPORTED, EBUSY/EAGAIN: AGAIN, ERANGE/EINVAL:
+/* EOPNOTSUPP/EPROTONOSUPPORT/ENOTSUPP: UNSUPPORTED, EBUSY/EAGAIN: AGAIN, ERANGE/EINVAL:
  * RANGE, ENODEV/ENXIO/ENOENT: VANISHED, EACCES/EPERM: PERMISSION, else IO. */
 enum error_code error_code_of_errno(int number);
 /* "EBUSY" for EBUSY; "errno 123" (static per thread) for an unknown one. */

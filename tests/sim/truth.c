@@ -154,8 +154,9 @@ static void owner_changed(struct node *node, size_t pf, uint16_t vf,
                    port_text(&sim->ports[before - 1], was));
 }
 
-/* As free as a VF can read: clean, or as its driver made it. The MAC is zero, or
- * the VF's driver's own, or where zero is refused a fresh local one. Whether
+/* As free as a VF can read: clean, or as its driver made it (a probe puts back
+ * the spoofchk that it found). The MAC is zero, or the VF's driver's own, or
+ * where zero is refused a fresh local one. Whether
  * somebody uses it is not in its policy: that is told by events. */
 static bool reads_free(const struct node *node, size_t pf, uint16_t vf,
                        const struct policy *now)
@@ -164,8 +165,9 @@ static bool reads_free(const struct node *node, size_t pf, uint16_t vf,
     if (sim_host_vf_fresh(node->world, pf, vf))
         return true;
     clean.set = now->set & ~POLICY_BIT(POLICY_MAC);
+    struct policy made = sim_host_vf_made(node->world, pf);
     /* An agent that lost its memory can't tell who set spoofchk off. */
-    if (node->frail_until)
+    if (node->frail_until || policy_field_equal(&made, now, POLICY_SPOOFCHK))
         clean.set &= ~POLICY_BIT(POLICY_SPOOFCHK);
     return policy_difference(&clean, now) == 0 &&
            (!policy_has(now, POLICY_MAC) || mac_is_zero(&now->mac) ||

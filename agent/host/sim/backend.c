@@ -94,6 +94,19 @@ static void vf_fill(const struct sim_pf *from, uint16_t index, struct vf *to)
         snprintf(to->netdev, sizeof to->netdev, "%.8sv%u", from->netdev, index);
 }
 
+/* Counters that are not zero prove that the driver counts; the kernel fills in
+ * zeros where it does not. */
+static void judge_statistics(const struct sim_pf *from, struct pf *to)
+{
+    struct capability *trait =
+        &to->capabilities.trait[CAPABILITY_TRAIT_STATISTICS];
+    for (uint16_t i = 0; i < from->vf_count && from->model->counts; i++)
+        if (from->vfs[i].counted)
+            *trait = (struct capability){.support = CAPABILITY_SUPPORTED,
+                                         .source = CAPABILITY_SOURCE_PROBED,
+                                         .note = ""};
+}
+
 /* 'told': else the driver did not answer when asked for its VFs' policies. */
 static struct pf *pf_read(struct backend *b, const struct sim_pf *from,
                           bool told)
@@ -135,6 +148,7 @@ static struct pf *pf_read(struct backend *b, const struct sim_pf *from,
         pf->capabilities = from->capabilities;
     else
         sim_model_sentinels(model, &pf->capabilities);
+    judge_statistics(from, pf);
     pf->observed_at = at;
     for (uint16_t i = 0, n = 0; i < from->vf_count; i++) {
         if (!from->vfs[i].present)

@@ -201,12 +201,18 @@ void sim_kernel_bind(struct sim_host *host, struct sim_pf *pf, uint16_t vf)
     to->version = ++host->versions;
 }
 
+struct policy sim_kernel_default(const struct sim_model *model)
+{
+    struct policy made = policy_clean();
+    made.set = POLICY_ALL;
+    made.spoofchk = model->spoofchk_initial;
+    return made;
+}
+
 void sim_kernel_create(struct sim_host *host, struct sim_pf *pf, uint16_t vf)
 {
     struct sim_vf *to = &pf->vfs[vf];
     *to = (struct sim_vf){.present = true, .fresh = true};
-    to->policy = policy_clean();
-    to->policy.set = POLICY_ALL;
-    to->policy.spoofchk = pf->model->spoofchk_initial;
+    to->policy = sim_kernel_default(pf->model);
     sim_kernel_bind(host, pf, vf);
 }

@@ -209,21 +209,31 @@ static void not_told(struct capabilities *out, enum policy_field field,
     out->field[field].note = str_intern(note);
 }
 
+/* Nothing can be set on the VFs, and nothing is told of them. */
+static void none_told(struct capabilities *out, const char *note)
+{
+    for (int f = 0; f < POLICY_FIELD_MAX; f++)
+        not_told(out, (enum policy_field)f, note);
+    struct capability none = out->field[POLICY_MAC];
+    out->trait[CAPABILITY_TRAIT_DUAL_DELIVERY] = none;
+    out->trait[CAPABILITY_TRAIT_STATISTICS] = none;
+}
+
 static void sentinels_make(struct sim_model *model)
 {
     struct capabilities *out = &model->sentinels;
     bool network = sim_model_kind(model) == DEVICE_NETWORK;
     *out = capabilities_unknown();
-    for (int f = 0; f < POLICY_FIELD_MAX; f++) {
-        if (!model->reports)
-            not_told(out, (enum policy_field)f,
-                     network ? "the driver reports no VF policy"
-                             : "not a network device");
-    }
+    if (!model->reports)
+        none_told(out, network ? "the driver reports no VF policy"
+                               : "not a network device");
     if (model->reports && !model->spoofchk_reported)
         not_told(out, POLICY_SPOOFCHK, "the driver does not report it");
     if (model->reports && !model->trust_reported)
         not_told(out, POLICY_TRUST, "the driver does not report it");
+    struct capability *flr = &out->trait[CAPABILITY_TRAIT_FLR];
+    flr->source = CAPABILITY_SOURCE_PROBED;
+    flr->support = model->flr ? CAPABILITY_SUPPORTED : CAPABILITY_UNSUPPORTED;
 }
 
 void sim_model_sentinels(const struct sim_model *model,
@@ -280,50 +290,73 @@ enum device_kind sim_model_kind(const struct sim_model *model)
     return device_kind_of_class(model->pci_class);
 }
 
-static void capability(struct capabilities *out, enum policy_field field,
-                       int refused, uint32_t max)
+static void found(struct capability *to, int refused, uint32_t max)
 {
-    struct capability *to = &out->field[field];
-    to->source = CAPABILITY_SOURCE_PROBED;
-    to->support = refused ? CAPABILITY_UNSUPPORTED : CAPABILITY_SUPPORTED;
-    to->max = refused ? 0 : max;
-    to->note = "";
-    if (refused) {
-        char note[64];
+    char note[64] = "";
+    if (refused)
         snprintf(note, sizeof note, "%s when set", error_errno_name(refused));
-        to->note = str_intern(note);
-    }
+    *to = (struct capability){
+        .support = refused ? CAPABILITY_UNSUPPORTED : CAPABILITY_SUPPORTED,
+        .source = CAPABILITY_SOURCE_PROBED,
+        .max = refused ? 0 : max,
+        .note = str_intern(note),
+    };
+}
+
+static void need(struct capability *to, bool needed, enum capability_need need,
+                 uint32_t max, const char *note)
+{
+    if (!needed || to->support == CAPABILITY_UNSUPPORTED)
+        return;
+    to->support = CAPABILITY_CONDITIONAL;
+    to->needs |= CAPABILITY_NEED_BIT(need);
+    to->max = max ? max : to->max;
+    to->note = str_intern(note);
+}
+
+static void rates_found(const struct sim_model *model, bool link_up,
+                        uint32_t speed, struct capabilities *out)
+{
+    struct capability *max = &out->field[POLICY_MAX_TX_RATE_MBPS];
+    struct capability *min = &out->field[POLICY_MIN_TX_RATE_MBPS];
+    bool fits = !link_up || model->rate_only_speed_mbps == 0 ||
+                model->rate_only_speed_mbps == speed;
+    uint32_t told = link_up ? speed : 0;
+    found(max, fits ? model->max_rate_errno : EINVAL, 0);
+    found(min, fits ? model->min_rate_errno : EINVAL, 0);
+    need(max, model->rate_at_most_link, CAPABILITY_NEED_LINK_SPEED, told,
+         "EINVAL above the link's speed");
+    need(min, model->rate_at_most_link || model->rate_sum_of_min,
+         CAPABILITY_NEED_LINK_SPEED, told, "EINVAL above the link's speed");
+    need(max, model->rate_needs_link, CAPABILITY_NEED_LINK_UP, 0,
+         "EINVAL while the link is down");
+    need(min, model->rate_needs_link, CAPABILITY_NEED_LINK_UP, 0,
+         "EINVAL while the link is down");
+}
+
+static void traits_found(const struct sim_model *model,
+                         struct capabilities *out)
+{
+    struct capability *dual = &out->trait[CAPABILITY_TRAIT_DUAL_DELIVERY];
+    found(dual, model->mac_errno ? model->mac_errno : model->hold_errno, 0);
 }
 
 void sim_model_capabilities(const struct sim_model *model, bool link_up,
                             int32_t speed_mbps, struct capabilities *out)
 {
     uint32_t speed = speed_mbps > 0 ? (uint32_t)speed_mbps : 0;
-    *out = capabilities_unknown();
-    capability(out, POLICY_MAC, model->mac_errno, 0);
-    capability(out, POLICY_VLAN, model->vlan_errno, POLICY_VLAN_MAX);
-    capability(out, POLICY_VLAN_QOS, model->qos_errno, POLICY_QOS_MAX);
-    capability(out, POLICY_VLAN_PROTO, model->ad_errno, 0);
-    capability(out, POLICY_MIN_TX_RATE_MBPS, model->min_rate_errno, speed);
-    capability(out, POLICY_MAX_TX_RATE_MBPS, model->max_rate_errno,
-               model->rate_at_most_link ? speed : 0);
-    capability(out, POLICY_SPOOFCHK, model->spoofchk_errno, 0);
-    capability(out, POLICY_TRUST, model->trust_errno, 0);
-    capability(out, POLICY_LINK_STATE, model->link_state_errno, 0);
-    struct capability *rate = &out->field[POLICY_MAX_TX_RATE_MBPS];
-    bool speed_fits = model->rate_only_speed_mbps == 0 ||
-                      model->rate_only_speed_mbps == speed;
-    if (rate->support == CAPABILITY_SUPPORTED && model->rate_needs_link &&
-        (!link_up || !speed_fits)) {
-        rate->support = CAPABILITY_CONDITIONAL;
-        rate->max = 0;
-        rate->needs = CAPABILITY_NEED_BIT(CAPABILITY_NEED_LINK_UP);
-        rate->note = str_intern("EINVAL while the link is down");
-    }
-    if (!model->spoofchk_errno && !model->spoofchk_reported)
-        not_told(out, POLICY_SPOOFCHK, "accepted, but never read back");
-    if (!model->trust_errno && !model->trust_reported)
-        not_told(out, POLICY_TRUST, "accepted, but never read back");
+    struct capability *field = out->field;
+    *out = model->sentinels;
+    found(&field[POLICY_MAC], model->mac_errno, 0);
+    found(&field[POLICY_VLAN], model->vlan_errno, POLICY_VLAN_MAX);
+    found(&field[POLICY_VLAN_QOS], model->qos_errno, POLICY_QOS_MAX);
+    found(&field[POLICY_VLAN_PROTO], model->ad_errno, 0);
+    rates_found(model, link_up, speed, out);
+    found(&field[POLICY_SPOOFCHK], model->spoofchk_errno, 0);
+    found(&field[POLICY_TRUST], model->trust_errno, 0);
+    found(&field[POLICY_LINK_STATE], model->link_state_errno, 0);
+    traits_found(model, out);
     if (!model->link_state_errno && !model->link_state_kept)
-        not_told(out, POLICY_LINK_STATE, "accepted, but always reads auto");
+        not_told(out, POLICY_LINK_STATE, "accepted, but it did not read back");
+    *out = capabilities_merge(&model->sentinels, out);
 }

@@ -39,11 +39,13 @@ struct sim_model {
     struct capabilities sentinels; /* see sim_model_sentinels */
 };
 
-/* The capability record that a prober finds on a PF of this model now. */
+/* The capability record that a prober finds on a PF of this model, that has
+ * seen its link up and down; told for the link as it is now. */
 void sim_model_capabilities(const struct sim_model *model, bool link_up,
                             int32_t speed_mbps, struct capabilities *out);
 
-/* What reading alone proves: the fields that the driver never reports. */
+/* What reading alone proves: the fields that the driver never reports, and what
+ * sysfs tells of resets. */
 void sim_model_sentinels(const struct sim_model *model,
                          struct capabilities *out);
 

@@ -87,7 +87,8 @@ void sim_host_pf_set_vfs(struct sim_host *host, size_t pf, uint16_t count);
  * driver keeps the VF's policy meanwhile. */
 void sim_host_vf_set_present(struct sim_host *host, size_t pf, uint16_t vf,
                              bool present);
-/* Somebody else uses the VF ('why' is shown), or lets go of it (NULL). */
+/* Somebody else uses the VF ('why' is shown), or lets go of it (NULL). Packets
+ * flow, and drivers that count per VF have counted them. */
 void sim_host_vf_set_external(struct sim_host *host, size_t pf, uint16_t vf,
                               const char *why);
 /* Somebody else writes a VF's policy by hand ('ip link set'): as vf_write, but
@@ -113,6 +114,8 @@ bool sim_host_vf_own_mac(const struct sim_host *host, size_t pf, uint16_t vf);
 bool sim_host_vf_external(const struct sim_host *host, size_t pf, uint16_t vf);
 /* As its driver made it: nobody has written its policy since. */
 bool sim_host_vf_fresh(const struct sim_host *host, size_t pf, uint16_t vf);
+/* The policy of the PF's VFs as their driver makes them, with MAC zero. */
+struct policy sim_host_vf_made(const struct sim_host *host, size_t pf);
 /* How many MACs are held on the PF's own filter, and whether this one is. */
 size_t sim_host_held_count(const struct sim_host *host, size_t pf);
 bool sim_host_holds(const struct sim_host *host, size_t pf,

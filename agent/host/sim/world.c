@@ -286,6 +286,7 @@ void sim_host_vf_set_external(struct sim_host *host, size_t pf, uint16_t vf,
     if (vf >= host->pfs[pf].vf_count)
         return;
     host->pfs[pf].vfs[vf].external = why ? str_intern(why) : NULL;
+    host->pfs[pf].vfs[vf].counted |= why != NULL;
     host->pfs[pf].vfs[vf].version = ++host->versions;
     sim_host_notify(host, &host->pfs[pf]);
 }
@@ -354,6 +355,11 @@ bool sim_host_vf_fresh(const struct sim_host *host, size_t pf, uint16_t vf)
 {
     const struct sim_pf *from = &host->pfs[pf];
     return vf < from->vf_count && from->vfs[vf].fresh;
+}
+
+struct policy sim_host_vf_made(const struct sim_host *host, size_t pf)
+{
+    return sim_kernel_default(host->pfs[pf].model);
 }
 
 size_t sim_host_held_count(const struct sim_host *host, size_t pf)

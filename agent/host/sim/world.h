@@ -11,6 +11,7 @@ struct sim_vf {
     bool present;
     bool own_mac;         /* policy.mac was chosen by the VF's driver */
     bool fresh;           /* nobody has written the policy since it was made */
+    bool counted;         /* it has sent and received */
     const char *external; /* interned reason, NULL = nobody else uses it */
     struct policy policy; /* all fields, also those the driver never tells */
     uint64_t version;
@@ -101,5 +102,7 @@ int sim_kernel_hold(struct sim_pf *pf, const struct mac *mac, bool on);
 /* The VF's device begins anew (reset): its driver binds and takes a MAC if it
  * has none. */
 void sim_kernel_bind(struct sim_host *host, struct sim_pf *pf, uint16_t vf);
+/* What ndo_get_vf_config tells of a VF that was just made. */
+struct policy sim_kernel_default(const struct sim_model *model);
 /* The PF driver makes the VF: everything at its default. */
 void sim_kernel_create(struct sim_host *host, struct sim_pf *pf, uint16_t vf);

@@ -167,11 +167,17 @@ void world_drop(struct world *world, uint8_t number)
 
 struct desired *world_document(const struct world *world, bool full)
 {
-    struct desired *desired = desired_new(world->port_count, 0);
+    struct desired *desired =
+        desired_new(world->port_count, sim_host_pf_count(world->host));
     desired->cluster_id = world->cluster;
     str_copy(desired->host, "h1");
     desired->revision = world->revision;
     desired->full = full;
+    for (size_t i = 0; i < desired->pf_count; i++)
+        desired->pfs[i] =
+            (struct desired_pf){.key = *sim_host_pf_key(world->host, i),
+                                .allowed = !world->forbidden,
+                                .revision = {1, 1}};
     for (size_t i = 0; i < world->port_count; i++)
         desired->ports[i] = world->ports[i];
     return desired;

@@ -28,6 +28,7 @@ struct world {
     /* The document. */
     struct uuid cluster;
     struct revision revision;
+    bool forbidden; /* no PF may be used; else all may */
     size_t port_count;
     struct desired_port ports[WORLD_PORTS];
 
