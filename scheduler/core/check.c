@@ -17,7 +17,8 @@ static int check_claim(const struct host_view *view, const struct vm *vm,
     const struct claim *claim = &vm->ports[index].claim;
     int at = view_find_claim(view, &claim->pf, claim->vf_index);
     if (at < 0 || !uuid_equal(&view->claims[at].vm, &vm->id) ||
-        view->claims[at].port_index != index)
+        view->claims[at].port_index != index ||
+        view->claims[at].min_tx_rate_mbps != claim->min_tx_rate_mbps)
         return broken(err,
                       "I1: VF %u of PF %s on '%s' is claimed by VM '%s' "
                       "but the host's table says otherwise",
@@ -36,6 +37,8 @@ static int check_vm_keys(const struct core *core, const struct vm *vm,
                                          strlen(vm->idempotency_key)) != vm)
         return broken(err, "VM '%s' is not found by its key", vm->name);
     for (size_t i = 0; i < vm->port_count; i++) {
+        if (vm->ports[i].device)
+            continue;
         struct mac_key mac =
             mac_key_of(&vm->ports[i].mac, vm->ports[i].physical_network);
         if (omap_get(&core->macs, mac.bytes, mac.length) != vm)
@@ -44,6 +47,27 @@ static int check_vm_keys(const struct core *core, const struct vm *vm,
                           "own on '%s'",
                           i, vm->name, vm->ports[i].physical_network);
     }
+    return 0;
+}
+
+/* A device has nothing of a network port, a whole PF no share of itself. */
+static int check_port(const struct vm *vm, const struct port *port,
+                      struct error *err)
+{
+    bool whole = port->vnic_type == VNIC_DIRECT_PHYSICAL;
+    bool bare = mac_is_zero(&port->mac) && !*port->physical_network &&
+                !port->policy.set && port->device_kind != DEVICE_NETWORK &&
+                port->vnic_type == VNIC_DIRECT;
+    if (port->device && !bare)
+        return broken(err, "device '%s' of VM '%s' has what only ports have",
+                      port->name, vm->name);
+    if ((port->device || whole) && (!port->has_claim || port->degraded))
+        return broken(err, "'%s' of VM '%s' has no path but hardware, and none",
+                      port->name, vm->name);
+    if (port->has_claim && whole != (port->claim.vf_index == CLAIM_WHOLE_PF))
+        return broken(err, "port '%s' of VM '%s' claims VF %u of PF %s",
+                      port->name, vm->name, port->claim.vf_index,
+                      port->claim.pf.text);
     return 0;
 }
 
@@ -64,7 +88,8 @@ static int check_vm(const struct core *core, const struct host_view *view,
     for (size_t i = 0; i < vm->port_count; i++) {
         const struct port *port = &vm->ports[i];
         sums->claims += port->has_claim;
-        if (port->has_claim && check_claim(view, vm, i, err))
+        if (check_port(vm, port, err) ||
+            (port->has_claim && check_claim(view, vm, i, err)))
             return -1;
         if (revision_compare(&port->revision, &view->revision) > 0)
             return broken(err,
@@ -93,6 +118,12 @@ static int check_view(const struct core *core, const struct host_view *view,
         if (order > 0 || (order == 0 && a->vf_index >= b->vf_index))
             return broken(err, "I1: VF %u of PF %s on '%s' has two owners",
                           b->vf_index, b->pf.text, view->host->name);
+        /* The whole PF sorts after all of its VFs. */
+        if (order == 0 && b->vf_index == CLAIM_WHOLE_PF)
+            return broken(err,
+                          "I1: PF %s on '%s' is claimed as a whole, and VF %u "
+                          "of it too",
+                          b->pf.text, view->host->name, a->vf_index);
     }
     if (sums.claims != view->claim_count || sums.vcpus != view->used_vcpus ||
         sums.memory_mib != view->used_memory_mib)
@@ -106,27 +137,46 @@ static int check_view(const struct core *core, const struct host_view *view,
 
 /* ---- the index against a scan ------------------------------------------------------ */
 
+/* By the VF's holder, or by one of the whole PF. 'any': of whatever of it. */
 static bool reported_held(const struct host_report *report, const struct pf *pf,
-                          uint16_t vf_index)
+                          uint16_t vf_index, bool any)
 {
     for (size_t i = 0; i < report->port_count; i++) {
         const struct observed_port *port = &report->ports[i];
         if (port->has_claim && port->phase != PORT_ABSENT &&
             pf_key_compare(&port->claim.pf, &pf->key) == 0 &&
-            port->claim.vf_index == vf_index)
+            (any || port->claim.vf_index == vf_index ||
+             port->claim.vf_index == CLAIM_WHOLE_PF))
             return true;
     }
     return false;
 }
 
+/* A PF that can be given as a whole counts as one, or as none if anything of it
+ * is claimed or held. */
+static bool gives_whole(const struct pf *pf, const struct pf_setting *setting)
+{
+    if (pf->kind != DEVICE_NETWORK || *pf->used_by)
+        return false;
+    if (setting && setting->has_num_vfs && setting->num_vfs > 0)
+        return false;
+    return pf->num_vfs == 0 && pf->vf_count == 0;
+}
+
 static size_t count_free(const struct host_view *view, const struct pf *pf)
 {
-    size_t count = 0;
+    size_t count = 0, claims = 0;
+    for (size_t i = 0; i < view->claim_count; i++)
+        claims += pf_key_compare(&view->claims[i].pf, &pf->key) == 0;
+    if (gives_whole(pf, host_pf_setting(view->host, &pf->key)))
+        return !claims && !reported_held(view->report, pf, 0, true);
+    if (view_find_claim(view, &pf->key, CLAIM_WHOLE_PF) >= 0)
+        return 0;
     for (size_t i = 0; i < pf->vf_count; i++)
         count += pf->vfs[i].state == VF_FREE &&
                  uuid_is_zero(&pf->vfs[i].port) &&
                  view_find_claim(view, &pf->key, pf->vfs[i].index) < 0 &&
-                 !reported_held(view->report, pf, pf->vfs[i].index);
+                 !reported_held(view->report, pf, pf->vfs[i].index, false);
     return count;
 }
 
@@ -152,26 +202,29 @@ static int check_pf(const struct core *core, const struct slot *slot,
     uint64_t mbps = view_committed_mbps(&core->state, view, &pf->key);
     if (pf_slot->free != count || pf_slot->committed_mbps != mbps)
         return broken(err,
-                      "index: PF %s of '%s' has %zu free VFs and %" PRIu64
+                      "index: PF %s of '%s' has %zu free and %" PRIu64
                       " Mbit/s promised, not %u and %" PRIu64,
                       pf->key.text, view->host->name, count, mbps,
                       pf_slot->free, pf_slot->committed_mbps);
     bool linked = view->state == HOST_READY && setting && setting->allowed &&
-                  !pf->management && count;
+                  !pf->management && !host_view_pf_changing(view, pf) && count;
     if (pf_slot->node.linked != linked ||
         (linked && pf_slot->node.score != count) ||
         (deep && tree_holds(&pf_slot->class->tree, &pf_slot->node) != linked))
         return broken(err, "index: PF %s of '%s' is not where it belongs",
                       pf->key.text, view->host->name);
-    if (strcmp(pf_slot->class->physical_network,
-               setting ? setting->physical_network : "") != 0)
-        return broken(err, "index: PF %s of '%s' is of another network",
+    const struct pf_class *class = pf_slot->class;
+    if (strcmp(class->physical_network,
+               setting ? setting->physical_network : "") != 0 ||
+        class->kind != pf->kind || class->whole != gives_whole(pf, setting) ||
+        class->promisable_mbps != pf_promisable_mbps(pf, setting))
+        return broken(err, "index: PF %s of '%s' is of another class",
                       pf->key.text, view->host->name);
     return 0;
 }
 
 /* I2 is about what is admitted: a link that became slower since breaks nothing,
- * so the sum is held against the best that was seen. */
+ * so the sum is held against the most that could be promised so far. */
 static int check_bandwidth(const struct slot *slot, const struct pf *pf,
                            struct error *err)
 {
@@ -183,6 +236,26 @@ static int check_bandwidth(const struct slot *slot, const struct pf *pf,
                       " it ever bore",
                       pf->key.text, slot->view->host->name,
                       pf_slot->committed_mbps, pf_slot->bearable_mbps);
+    return 0;
+}
+
+/* What is over-promised was said, and nothing else; while nobody tells the
+ * link's speed, what was said last stands. */
+static int check_said(const struct host_view *view, const struct pf *pf,
+                      struct error *err)
+{
+    struct pf_promise now = host_view_promise(view, pf);
+    bool said = false;
+    for (size_t i = 0; i < view->report->over_count; i++)
+        said |= pf_key_compare(&view->report->over[i].pf, &pf->key) == 0;
+    if (now.promised_mbps && !now.promisable_mbps)
+        return 0;
+    if (said != (now.promised_mbps > now.promisable_mbps))
+        return broken(err,
+                      "PF %s of '%s' has %" PRIu64 " of %" PRIu64
+                      " Mbit/s promised, and it was%s said",
+                      pf->key.text, view->host->name, now.promised_mbps,
+                      now.promisable_mbps, said ? "" : " not");
     return 0;
 }
 
@@ -209,7 +282,8 @@ static int check_slot(const struct core *core, const struct host_view *view,
                           view->host->name);
     for (size_t i = 0; inventory && i < inventory->pf_count; i++)
         if (check_pf(core, slot, inventory->pfs[i], deep, err) ||
-            check_bandwidth(slot, inventory->pfs[i], err))
+            check_bandwidth(slot, inventory->pfs[i], err) ||
+            check_said(view, inventory->pfs[i], err))
             return -1;
     return 0;
 }
@@ -257,7 +331,8 @@ static bool count_vm(void *context, const void *key, size_t key_length,
     (void)key_length;
     struct totals *totals = context;
     const struct vm *vm = value;
-    totals->ports += vm->port_count;
+    for (size_t i = 0; i < vm->port_count; i++)
+        totals->ports += !vm->ports[i].device;
     totals->keys += *vm->idempotency_key != '\0';
     return true;
 }

@@ -59,7 +59,8 @@ static void count_fields(const struct want *want, size_t port,
             continue;
         const char *name = policy_field_name(field);
         struct placement_reason *item = count_reason(
-            reasons, distance_word(DISTANCE_POLICY), name, slot, pf);
+            reasons, distance_word(&want->ports[port], DISTANCE_POLICY), name,
+            slot, pf);
         if (item && pf)
             explain_say(item->example_message, sizeof item->example_message,
                         "PF %s: %s is not supported (%s)", pf->pf->key.text,
@@ -144,17 +145,19 @@ static void explain_pf(const struct want *want, size_t port,
         nearest->distance == DISTANCE_BANDWIDTH_UNKNOWN)
         field = policy_field_name(POLICY_MIN_TX_RATE_MBPS);
     struct placement_reason *item = count_reason(
-        reasons, distance_word(nearest->distance), field, slot, nearest->pf);
+        reasons, distance_word(&want->ports[port], nearest->distance), field,
+        slot, nearest->pf);
     if (item)
         explain_distance(want, port, nearest, item->example_message,
                          sizeof item->example_message);
 }
 
-static void explain_mac(const struct slot *slot,
+static void explain_mac(const struct want *want, const struct slot *slot,
                         struct placement_reasons *reasons)
 {
     struct placement_reason *item =
-        count_reason(reasons, distance_word(DISTANCE_MAC), "mac", slot, NULL);
+        count_reason(reasons, distance_word(&want->ports[0], DISTANCE_MAC),
+                     "mac", slot, NULL);
     if (item)
         str_copy(item->example_message,
                  "the MAC is in use on each network of the host");
@@ -193,7 +196,7 @@ static void explain_ports(struct want *want, const struct slot *slot,
     if (have)
         explain_pf(want, first_port, slot, &first, reasons);
     else
-        explain_mac(slot, reasons);
+        explain_mac(want, slot, reasons);
 }
 
 static int more_hosts_first(const void *a, const void *b)

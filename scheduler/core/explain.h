@@ -6,7 +6,7 @@
 
 /* How far a PF came for a port: each step is nearer than the one before. */
 enum distance {
-    DISTANCE_NO_PF,
+    DISTANCE_NO_PF, /* none of the kind asked for */
     DISTANCE_MANAGEMENT,
     DISTANCE_NOT_ALLOWED,
     DISTANCE_NETWORK,
@@ -18,14 +18,17 @@ enum distance {
     DISTANCE_MAC,
     DISTANCE_BANDWIDTH_UNKNOWN,
     DISTANCE_BANDWIDTH,
+    DISTANCE_HAS_VFS,
+    DISTANCE_USED,
     DISTANCE_NO_FREE_VF,
+    DISTANCE_CHANGING,
     DISTANCE_FITS,
     DISTANCE_MAX
 };
-/* The reason word of the API: "no_free_vf". Static text. */
-const char *distance_word(enum distance distance);
+/* The reason word of the API for this port: "no_free_vf". Static text. */
+const char *distance_word(const struct port_want *port, enum distance distance);
 
-/* The PF of a host that came closest; NULL = the host has none. */
+/* The PF of a host that came closest; NULL = the host has none of the kind. */
 struct nearest {
     enum distance distance;
     const struct pf_slot *pf;

@@ -21,12 +21,18 @@ static const char *const words[DISTANCE_MAX] = {
     [DISTANCE_MAC] = "mac_in_use",
     [DISTANCE_BANDWIDTH_UNKNOWN] = "bandwidth_unknown",
     [DISTANCE_BANDWIDTH] = "bandwidth_exhausted",
+    [DISTANCE_HAS_VFS] = "pf_has_vfs",
+    [DISTANCE_USED] = "pf_in_use",
     [DISTANCE_NO_FREE_VF] = "no_free_vf",
+    [DISTANCE_CHANGING] = "pf_changing",
     [DISTANCE_FITS] = "no_free_vf", /* each port alone, but not all together */
 };
 
-const char *distance_word(enum distance distance)
+const char *distance_word(const struct port_want *port, enum distance distance)
 {
+    if (port->whole &&
+        (distance == DISTANCE_NO_FREE_VF || distance == DISTANCE_FITS))
+        return "no_free_pf";
     return distance < DISTANCE_MAX ? words[distance] : "";
 }
 
@@ -76,8 +82,8 @@ static enum distance class_distance(const struct want *want, size_t port,
         return DISTANCE_DEVICE;
     if (lacks_capability(want, port, class, &field))
         return DISTANCE_CAPABILITY;
-    if (!capabilities_allow(&class->capabilities, &link, &wanted->policy,
-                            &field, &why))
+    if (!wanted->whole && !capabilities_allow(&class->capabilities, &link,
+                                              &wanted->policy, &field, &why))
         return DISTANCE_POLICY;
     return DISTANCE_FITS;
 }
@@ -94,6 +100,23 @@ static enum distance known_distance(const struct want *want, size_t port,
     return (enum distance) class->distance;
 }
 
+/* As far as it depends on what is taken of it. */
+static enum distance free_distance(const struct port_want *wanted,
+                                   const struct pf_slot *pf)
+{
+    if (wanted->whole && (pf->pf->num_vfs || pf->pf->vf_count))
+        return DISTANCE_HAS_VFS;
+    if (wanted->whole && *pf->pf->used_by)
+        return DISTANCE_USED;
+    if (pf->changing)
+        return DISTANCE_CHANGING;
+    if (wanted->whole && !pf->class->whole)
+        return DISTANCE_HAS_VFS; /* that are wanted and could not be made */
+    return pf->node.linked && pf->class->whole == wanted->whole
+               ? DISTANCE_FITS
+               : DISTANCE_NO_FREE_VF;
+}
+
 static enum distance pf_distance(const struct want *want, size_t port,
                                  const struct pf_slot *pf)
 {
@@ -101,6 +124,8 @@ static enum distance pf_distance(const struct want *want, size_t port,
     const struct pf_class *class = pf->class;
     uint32_t rate = wanted->policy.min_tx_rate_mbps;
 
+    if (pf->pf->kind != wanted->kind)
+        return DISTANCE_NO_PF;
     if (pf->pf->management)
         return DISTANCE_MANAGEMENT;
     if (!pf->allowed)
@@ -112,13 +137,16 @@ static enum distance pf_distance(const struct want *want, size_t port,
         *class->physical_network &&
         !slot_has_network(pf->slot, class->physical_network))
         return DISTANCE_NO_VIRTIO_NETWORK;
-    if (rate && class->link_speed_mbps <= 0)
-        return DISTANCE_BANDWIDTH_UNKNOWN;
-    if (rate && pf->committed_mbps + rate > (uint64_t) class->link_speed_mbps)
-        return DISTANCE_BANDWIDTH;
-    if (!placement_class_fits(want, port, class))
+    bool mac_used = placement_mac_used(want, port, pf);
+    if (mac_used && !wanted->own_mac)
         return DISTANCE_MAC;
-    return pf->node.linked ? DISTANCE_FITS : DISTANCE_NO_FREE_VF;
+    if (rate && !class->promisable_mbps)
+        return DISTANCE_BANDWIDTH_UNKNOWN;
+    if (rate && pf->committed_mbps + rate > class->promisable_mbps)
+        return DISTANCE_BANDWIDTH;
+    distance = free_distance(wanted, pf);
+    /* A PF that is given away is no less so because its MAC is in use too. */
+    return mac_used && distance == DISTANCE_FITS ? DISTANCE_MAC : distance;
 }
 
 static void say_policy(const struct want *want, size_t port,
@@ -146,6 +174,19 @@ static void say_capability(const struct want *want, size_t port,
                     .support));
 }
 
+static void say_taken(const struct port_want *wanted, const struct pf_slot *pf,
+                      char *text, size_t size)
+{
+    const char *key = pf->pf->key.text;
+    if (pf->given || pf->held_as_whole)
+        explain_say(text, size, "PF %s is given away as a whole", key);
+    else if (wanted->whole)
+        explain_say(text, size, "PF %s: ports still hold something of it", key);
+    else
+        explain_say(text, size, "PF %s: none of its %zu VFs is free", key,
+                    pf->pf->vf_count);
+}
+
 void explain_distance(const struct want *want, size_t port,
                       const struct nearest *nearest, char *text, size_t size)
 {
@@ -155,7 +196,8 @@ void explain_distance(const struct want *want, size_t port,
 
     switch (nearest->distance) {
     case DISTANCE_NO_PF:
-        explain_say(text, size, "the host has no SR-IOV device");
+        explain_say(text, size, "the host has no %s device to take from",
+                    device_kind_name((enum device_kind)want->ports[port].kind));
         break;
     case DISTANCE_MANAGEMENT:
         explain_say(text, size, "PF %s carries the host's own traffic (%s)",
@@ -205,20 +247,34 @@ void explain_distance(const struct want *want, size_t port,
         break;
     case DISTANCE_BANDWIDTH:
         explain_say(text, size,
-                    "PF %s: %" PRIu64 " of %d Mbit/s are promised, %u more "
-                    "are asked for",
-                    key, pf->committed_mbps, pf->class->link_speed_mbps,
+                    "PF %s: %" PRIu64 " of %" PRIu64
+                    " Mbit/s are promised, %u more are asked for",
+                    key, pf->committed_mbps, pf->class->promisable_mbps,
                     want->ports[port].policy.min_tx_rate_mbps);
         break;
+    case DISTANCE_HAS_VFS:
+        explain_say(text, size,
+                    "PF %s has VFs or is set to have some: only one with "
+                    "num_vfs 0 is given as a whole",
+                    key);
+        break;
+    case DISTANCE_USED:
+        explain_say(text, size, "PF %s is used by the host itself (%s)", key,
+                    pf->pf->used_by);
+        break;
     case DISTANCE_NO_FREE_VF:
-        explain_say(text, size, "PF %s: none of its %zu VFs is free", key,
-                    pf->pf->vf_count);
+        say_taken(&want->ports[port], pf, text, size);
+        break;
+    case DISTANCE_CHANGING:
+        explain_say(text, size,
+                    "PF %s is being changed by its agent and takes nothing new "
+                    "until that is done",
+                    key);
         break;
     case DISTANCE_FITS:
         explain_say(text, size,
-                    "PF %s has %u free VFs: not enough for all ports "
-                    "together",
-                    key, pf->free);
+                    "PF %s has %u free: not enough for all ports together", key,
+                    pf->free);
         break;
     case DISTANCE_MAX:
         break;
@@ -245,5 +301,6 @@ void explain_port(struct want *want, size_t port, const struct slot *slot,
     char message[192] = "";
     struct nearest nearest = explain_nearest(want, port, slot);
     explain_distance(want, port, &nearest, message, sizeof message);
-    explain_say(text, size, "%s: %s", distance_word(nearest.distance), message);
+    explain_say(text, size, "%s: %s",
+                distance_word(&want->ports[port], nearest.distance), message);
 }

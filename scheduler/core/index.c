@@ -179,6 +179,12 @@ static uint64_t report_holds(const struct host_report *report)
                                                  strlen(port->claim.pf.text))),
                          port->claim.vf_index + 1u);
     }
+    for (size_t i = 0; report && i < report->pf_count; i++) {
+        const struct observed_pf *pf = &report->pfs[i];
+        hash = hash_mix(hash, str_hash(pf->key.text, strlen(pf->key.text)));
+        hash = hash_mix(hash_mix(hash, pf->revision.epoch),
+                        pf->revision.revision << 8 | pf->phase);
+    }
     return hash;
 }
 

@@ -9,12 +9,17 @@
  * It holds nothing that could not be rebuilt from the state: apply.c keeps it
  * in step, check.c compares it with a naive scan.
  *
+ * A PF either gives VFs or can be given as a whole, never both at once: its
+ * class says which, and a whole PF counts as one free thing or none.
+ *
  * Invariants:
  *   1. A pf_slot is in its class's tree exactly if its host is ready, the PF
- *      is allowed and not the host's own, and a VF is free; its score is the
- *      number of free VFs.
+ *      is allowed and not the host's own, its settings are not on their way,
+ *      and something of it is free; its score is how many.
  *   2. A VF counts as free exactly if the newest report says so, no port that
- *      the agent tells of holds it, and no claim is on it (I7).
+ *      the agent tells of holds it or its PF, and no claim is on it or on its
+ *      PF (I7). A whole PF counts as free exactly if no port that the agent
+ *      tells of holds it or a VF of it, and no claim is on either.
  *   3. A slot's ranks are in their lists exactly if the host is ready.
  *
  * Threads: the writer's only. */
@@ -25,9 +30,12 @@
 
 /* PFs that no request can tell apart but by what is left on them. */
 struct pf_class {
+    uint8_t kind; /* enum device_kind */
+    bool whole;   /* to be given as a whole: pf_is_whole() */
     uint16_t vendor_id, device_id;
     const char *driver; /* interned */
     int32_t numa_node, link_speed_mbps;
+    uint64_t promisable_mbps; /* as min rates, by link speed and ratio */
     bool link_up;
     char physical_network[NAME_SIZE];
     struct capabilities capabilities;
@@ -54,12 +62,17 @@ struct pf_slot {
     struct slot *slot;
     struct pf *pf; /* a reference */
     struct pf_class *class;
-    bool allowed;
-    uint16_t free;
-    uint64_t committed_mbps; /* the sum of its claims' shares */
-    uint64_t bearable_mbps;  /* the best speed seen, or what was found promised
-                                when the PF came: for check.c (I2) */
-    size_t words;            /* of each bit set; bit N = pf->vfs[N] */
+    bool allowed, changing;
+    bool given;               /* claimed as a whole */
+    bool held, held_as_whole; /* by a port that the agent tells of: something
+                                 of it, itself */
+    uint16_t free;            /* VFs, or the PF itself */
+    size_t claims;            /* on it and its VFs */
+    uint64_t committed_mbps;  /* the sum of its claims' shares */
+    uint64_t bearable_mbps;   /* the most that could be promised so far, or what
+                                was found promised when the PF came: for
+                                check.c (I2) */
+    size_t words;             /* of each bit set; bit N = pf->vfs[N] */
     uint64_t *reported_free, *claimed;
 };
 
@@ -78,7 +91,8 @@ struct slot {
     struct ref ref;
     struct host_view *view; /* a reference to the current one */
     bool ready;
-    uint64_t holds; /* a hash over who holds which VF by the report */
+    uint64_t holds; /* a hash over who holds which VF by the report, and how
+                       far the agent is with PF settings */
     uint64_t free_vcpus, free_memory_mib;
     size_t network_count;
     char (*networks)[NAME_SIZE]; /* names, each once; "" = an unmapped one */
@@ -116,6 +130,9 @@ bool slot_has_network(const struct slot *slot, const char *network);
 /* The position in pf->vfs of the 'skip'th free VF, lowest first; -1 = none. */
 int pf_slot_free_vf(const struct pf_slot *pf_slot, size_t skip);
 
+/* Can it be given as a whole, if nothing is claimed of it? A network device
+ * that nothing of the host uses, without VFs, and none are wanted. */
+bool pf_is_whole(const struct pf *pf, const struct pf_setting *setting);
 /* What the state says of a PF, by scanning; shared by index and check. */
 void pf_reported_free(const struct host_report *report, const struct pf *pf,
                       uint64_t *bits);

@@ -20,7 +20,7 @@ struct match {
     bool packs;
     uint64_t fits[VM_PORTS_MAX]; /* bit N: slot->pfs[N] could serve it */
     int chosen[VM_PORTS_MAX];    /* -1 = none yet */
-    uint32_t left[HOST_PFS_MAX]; /* free VFs */
+    uint32_t left[HOST_PFS_MAX]; /* free VFs, or the PF itself */
     uint64_t mbps[HOST_PFS_MAX]; /* free bandwidth */
     size_t rated_count;
     size_t rated[VM_PORTS_MAX]; /* ports that ask for bandwidth, most first */
@@ -170,12 +170,10 @@ bool match_ports(struct want *want, const struct slot *slot, uint32_t ports,
         match.chosen[i] = -1;
     for (size_t i = 0; i < slot->pf_count; i++) {
         const struct pf_slot *pf_slot = slot->pfs[i];
-        uint64_t speed = pf_slot->class->link_speed_mbps > 0
-                             ? (uint64_t)pf_slot->class->link_speed_mbps
-                             : 0;
+        uint64_t promisable = pf_slot->class->promisable_mbps;
         match.left[i] = pf_slot->node.linked ? pf_slot->free : 0;
-        match.mbps[i] = speed > pf_slot->committed_mbps
-                            ? speed - pf_slot->committed_mbps
+        match.mbps[i] = promisable > pf_slot->committed_mbps
+                            ? promisable - pf_slot->committed_mbps
                             : 0;
     }
     for (size_t port = 0; port < want->count; port++)

@@ -29,6 +29,8 @@ bool placement_class_fits(const struct want *want, size_t port,
     enum policy_field field = POLICY_FIELD_MAX;
     const char *why = NULL;
 
+    if (class->kind != wanted->kind || class->whole != wanted->whole)
+        return false;
     if (*asked->physical_network &&
         strcmp(asked->physical_network, class->physical_network) != 0)
         return false;
@@ -41,14 +43,24 @@ bool placement_class_fits(const struct want *want, size_t port,
         if ((asked->require_capabilities & POLICY_BIT(i)) &&
             !capability_given(&class->capabilities.field[i], &link))
             return false;
-    if (!capabilities_allow(&class->capabilities, &link, &wanted->policy,
-                            &field, &why))
+    /* What a guest does with a whole PF is its own. */
+    if (!wanted->whole && !capabilities_allow(&class->capabilities, &link,
+                                              &wanted->policy, &field, &why))
         return false;
-    uint32_t rate = wanted->policy.min_tx_rate_mbps;
-    if (rate && (class->link_speed_mbps <= 0 ||
-                 rate > (uint32_t) class->link_speed_mbps))
-        return false;
-    return !mac_is_used(want, wanted, class->physical_network);
+    return wanted->policy.min_tx_rate_mbps <= class->promisable_mbps &&
+           !mac_is_used(want, wanted, class->physical_network);
+}
+
+bool placement_mac_used(const struct want *want, size_t port,
+                        const struct pf_slot *pf_slot)
+{
+    const struct port_want *wanted = &want->ports[port];
+    const struct mac *own = &pf_slot->pf->mac;
+    const char *network = pf_slot->class->physical_network;
+    if (!wanted->own_mac || mac_is_zero(own))
+        return mac_is_used(want, wanted, network);
+    struct mac_key key = mac_key_of(own, network);
+    return omap_get(want->macs, key.bytes, key.length) != NULL;
 }
 
 /* A port that has or may get a virtio leg needs its network on the host: the
@@ -63,9 +75,8 @@ static bool pf_network_fits(const struct port_want *port,
 
 static bool pf_has_bandwidth(const struct pf_slot *pf_slot, uint32_t rate)
 {
-    return !rate || (pf_slot->class->link_speed_mbps > 0 &&
-                     pf_slot->committed_mbps + rate <=
-                         (uint64_t)pf_slot->class->link_speed_mbps);
+    return !rate ||
+           pf_slot->committed_mbps + rate <= pf_slot->class->promisable_mbps;
 }
 
 bool placement_pf_fits(const struct want *want, size_t port,
@@ -74,6 +85,7 @@ bool placement_pf_fits(const struct want *want, size_t port,
     return pf_slot->node.linked &&
            placement_class_fits(want, port, pf_slot->class) &&
            pf_network_fits(&want->ports[port], pf_slot) &&
+           !placement_mac_used(want, port, pf_slot) &&
            pf_has_bandwidth(pf_slot, want->ports[port].policy.min_tx_rate_mbps);
 }
 

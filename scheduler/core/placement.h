@@ -3,8 +3,10 @@
  *
  * Hard constraints: the host is ready and has the CPUs and memory; a port with
  * a virtio leg has its physical network there; a port's VF is of an allowed PF
- * with what the port asks for and with the asked bandwidth left. All ports on
- * one host or none. A host where every port gets its VF wins over one where a
+ * with what the port asks for and with the asked bandwidth left, whose settings
+ * are not on their way; a whole PF is one without VFs that nobody uses. A network
+ * port never gets a VF of another kind of device, nor the other way round. All
+ * ports on one host or none. A host where every port gets its VF wins over one where a
  * port falls back to virtio.
  *
  * Then by strategy: 'spread' takes the host whose PF for the VM's first VF has
@@ -21,8 +23,11 @@
 struct port_want {
     const struct port_request *request;
     struct mac mac;
-    struct policy policy; /* as asked, with the MAC */
-    bool wants_vf;        /* vnic_type direct */
+    struct policy policy; /* as asked, with the MAC; of a device empty */
+    uint8_t kind;         /* enum device_kind of the PF */
+    bool whole;           /* vnic_type direct-physical: the PF itself */
+    bool own_mac;         /* of a whole PF: its own, as none is given */
+    bool wants_vf;        /* or a whole PF: has no path without */
     bool may_fall_back;   /* to virtio: asked for, and the path can do it */
     bool needs_network;   /* has or may get a virtio leg */
     bool mac_used; /* on some physical network: look before choosing one */
@@ -41,7 +46,7 @@ struct want {
 
 struct port_plan {
     struct pf_slot *pf;      /* NULL: virtio */
-    int position;            /* in pf->pf->vfs */
+    int position;            /* in pf->pf->vfs; -1: the PF itself */
     char network[NAME_SIZE]; /* the physical network it ends up on */
 };
 struct plan {
@@ -57,7 +62,11 @@ bool placement_host_fits(const struct want *want, const struct slot *slot);
 /* Could this class serve the port, looking at what its PFs have in common? */
 bool placement_class_fits(const struct want *want, size_t port,
                           const struct pf_class *class);
-/* The same for one PF of a ready host, with free VF, bandwidth, networks. */
+/* Is the MAC that the port would have on this PF somebody's on its network? */
+bool placement_mac_used(const struct want *want, size_t port,
+                        const struct pf_slot *pf_slot);
+/* The same as for a class for one PF of a ready host, with free VF, bandwidth,
+ * networks. */
 bool placement_pf_fits(const struct want *want, size_t port,
                        const struct pf_slot *pf_slot);
 

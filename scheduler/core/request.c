@@ -11,13 +11,33 @@
 #define VCPUS_MAX 4096u
 #define MEMORY_MAX_MIB (UINT64_C(64) << 40)
 
+/* Its number among the ports, or the devices. */
+static size_t member_number(const struct vm_request *request, size_t port)
+{
+    size_t number = 0;
+    for (size_t i = 0; i < port; i++)
+        number += request->ports[i].device == request->ports[port].device;
+    return number;
+}
+
+const char *request_member(const struct vm_request *request, size_t port,
+                           char path[MEMBER_PATH_SIZE])
+{
+    snprintf(path, MEMBER_PATH_SIZE, "%s[%zu]",
+             request->ports[port].device ? "devices" : "ports",
+             member_number(request, port));
+    return path;
+}
+
 void request_port_name(const struct vm_request *request, size_t port,
                        char name[NAME_SIZE])
 {
     if (*request->ports[port].name)
         str_copy_bounded(name, NAME_SIZE, request->ports[port].name);
     else
-        snprintf(name, NAME_SIZE, "eth%zu", port);
+        snprintf(name, NAME_SIZE, "%s%zu",
+                 request->ports[port].device ? "dev" : "eth",
+                 member_number(request, port));
 }
 
 /* The MAC that the request gives, as 'mac' or in the policy; NULL = none. */
@@ -47,14 +67,75 @@ static int check_mac(const struct port_request *port, struct error *err)
 
 static int check_vnic_type(const struct port_request *port, struct error *err)
 {
-    if (port->vnic_type == VNIC_DIRECT || port->vnic_type == VNIC_NORMAL)
+    if (port->vnic_type == VNIC_DIRECT || port->vnic_type == VNIC_NORMAL ||
+        port->vnic_type == VNIC_DIRECT_PHYSICAL)
         return 0;
     const char *name = vnic_type_name((enum vnic_type)port->vnic_type);
     error_fill(err, name ? ERROR_UNSUPPORTED : ERROR_INVALID, 0, "vnic_type",
                "ports of vnic_type '%s' can't be placed by this version",
                name ? name : "?");
-    error_remedy(err, "use 'direct' for a VF or 'normal' for virtio");
+    error_remedy(err, "use 'direct' for a VF, 'direct-physical' for a whole PF "
+                      "or 'normal' for virtio");
     return -1;
+}
+
+/* What nobody can do with a whole PF: its guest has all of it. */
+static int check_whole(const struct port_request *port, struct error *err)
+{
+    if (port->vnic_type != VNIC_DIRECT_PHYSICAL)
+        return 0;
+    if (port->fallback != FALLBACK_REFUSE)
+        return error_set_field(err, ERROR_INVALID, "fallback",
+                               "a port with a whole PF can only refuse: what "
+                               "it does can't be done over virtio");
+    if (port->guest_failover != GUEST_FAILOVER_NONE)
+        return error_set_field(err, ERROR_INVALID, "guest_failover",
+                               "a whole PF has no virtio path beside it");
+    if (port->require_capabilities)
+        return error_set_field(err, ERROR_INVALID, "require.capabilities",
+                               "are about policies of VFs; a whole PF has "
+                               "none");
+    for (int i = 0; i < POLICY_FIELD_MAX; i++) {
+        if (i == POLICY_MAC || !(port->policy.set & POLICY_BIT(i)))
+            continue;
+        error_fill(err, ERROR_INVALID, 0,
+                   policy_field_name((enum policy_field)i),
+                   "can't be put on a whole PF: policies are the embedded "
+                   "switch's, for VFs, and the guest rules the PF itself");
+        error_prefix_field(err, "policy");
+        return -1;
+    }
+    return 0;
+}
+
+/* A VF of something that is no network device has no more than its kind. */
+static int check_device(const struct port_request *port, struct error *err)
+{
+    if (port->device_kind >= DEVICE_KIND_MAX)
+        return error_set_field(err, ERROR_INVALID, "kind",
+                               "is no known kind of device");
+    if (port->device_kind == DEVICE_NETWORK)
+        return error_set_field(err, ERROR_INVALID, "kind",
+                               "network devices are asked for as ports");
+    const char *field = NULL;
+    if (port->has_mac)
+        field = "mac";
+    else if (*port->physical_network)
+        field = "physical_network";
+    else if (port->policy.set)
+        field = "policy";
+    else if (port->require_capabilities)
+        field = "require.capabilities";
+    else if (port->vnic_type != VNIC_DIRECT)
+        field = "vnic_type";
+    else if (port->fallback != FALLBACK_REFUSE)
+        field = "fallback";
+    else if (port->guest_failover != GUEST_FAILOVER_NONE)
+        field = "guest_failover";
+    if (!field)
+        return 0;
+    return error_set_field(err, ERROR_INVALID, field,
+                           "is for network ports; a device has none");
 }
 
 static int check_port(const struct port_request *port, struct error *err)
@@ -62,6 +143,8 @@ static int check_port(const struct port_request *port, struct error *err)
     if (*port->name && !str_is_name(port->name))
         return error_set_field(err, ERROR_INVALID, "name",
                                "'%s' is no port name", port->name);
+    if (port->device)
+        return check_device(port, err);
     if (*port->physical_network && !str_is_name(port->physical_network))
         return error_set_field(err, ERROR_INVALID, "physical_network",
                                "'%s' is no physical network's name",
@@ -75,7 +158,8 @@ static int check_port(const struct port_request *port, struct error *err)
     if (port->require_capabilities & ~POLICY_ALL)
         return error_set_field(err, ERROR_INVALID, "require.capabilities",
                                "names an unknown capability");
-    if (check_vnic_type(port, err) || check_mac(port, err))
+    if (check_vnic_type(port, err) || check_whole(port, err) ||
+        check_mac(port, err))
         return -1;
     if (policy_check(&port->policy, err)) {
         error_prefix_field(err, "policy");
@@ -96,19 +180,21 @@ static int check_against(const struct vm_request *request, size_t port,
                          size_t other, struct error *err)
 {
     char name[NAME_SIZE], other_name[NAME_SIZE], text[MAC_TEXT_SIZE];
+    char member[MEMBER_PATH_SIZE];
     request_port_name(request, port, name);
     request_port_name(request, other, other_name);
     if (strcmp(name, other_name) == 0)
         return error_set_field(err, ERROR_INVALID, "name",
-                               "two ports are named '%s'", name);
+                               "two ports or devices are named '%s'", name);
     const struct mac *mac = given_mac(&request->ports[port]);
     const struct mac *other_mac = given_mac(&request->ports[other]);
     if (mac && other_mac && mac_compare(mac, other_mac) == 0 &&
         networks_may_meet(&request->ports[port], &request->ports[other]))
         return error_set_field(err, ERROR_INVALID, "mac",
-                               "%s is also the MAC of ports[%zu] on the same "
-                               "physical network",
-                               mac_format(mac, text), other);
+                               "%s is also the MAC of %s on the same physical "
+                               "network",
+                               mac_format(mac, text),
+                               request_member(request, other, member));
     return 0;
 }
 
@@ -119,9 +205,8 @@ static int check_ports(const struct vm_request *request, struct error *err)
         for (size_t j = 0; j < i && !bad; j++)
             bad = check_against(request, i, j, err);
         if (bad) {
-            char parent[24];
-            snprintf(parent, sizeof parent, "ports[%zu]", i);
-            error_prefix_field(err, parent);
+            char parent[MEMBER_PATH_SIZE];
+            error_prefix_field(err, request_member(request, i, parent));
             return -1;
         }
     }
@@ -154,7 +239,7 @@ int vm_request_check(const struct vm_request *request, struct error *err)
         return error_set_field(err, ERROR_INVALID, "id", "is zero");
     if (request->port_count > VM_PORTS_MAX)
         return error_set_field(err, ERROR_INVALID, "ports",
-                               "%zu ports are more than %d",
+                               "%zu ports and devices are more than %d",
                                request->port_count, VM_PORTS_MAX);
     return check_ports(request, err);
 }
@@ -170,11 +255,15 @@ static void want_port(struct port_want *want, const struct port_request *port)
 {
     const struct mac *mac = given_mac(port);
     want->request = port;
+    want->kind = port->device ? port->device_kind : DEVICE_NETWORK;
+    want->whole = !port->device && port->vnic_type == VNIC_DIRECT_PHYSICAL;
+    want->own_mac = want->whole && !mac;
     want->policy = port->policy;
-    want->policy.set |= POLICY_BIT(POLICY_MAC);
+    if (!port->device)
+        want->policy.set |= POLICY_BIT(POLICY_MAC);
     if (mac)
         want->mac = want->policy.mac = *mac;
-    want->wants_vf = port->vnic_type == VNIC_DIRECT;
+    want->wants_vf = port->vnic_type != VNIC_NORMAL;
     want->may_fall_back =
         want->wants_vf && port->fallback == FALLBACK_VIRTIO && virtio_can(port);
     want->needs_network = !want->wants_vf ||

@@ -52,12 +52,15 @@ static int check_unique(const struct core *core,
     return 0;
 }
 
-static int refuse_mac(const struct port_want *port, size_t index,
+static int refuse_mac(const struct want *want, size_t index,
                       const struct vm *owner, const char *network,
                       struct error *err)
 {
-    char field[32], text[MAC_TEXT_SIZE];
-    snprintf(field, sizeof field, "ports[%zu].mac", index);
+    const struct port_want *port = &want->ports[index];
+    char field[MEMBER_PATH_SIZE + 8], text[MAC_TEXT_SIZE];
+    char member[MEMBER_PATH_SIZE];
+    snprintf(field, sizeof field, "%s.mac",
+             request_member(want->request, index, member));
     error_fill(err, ERROR_MAC_IN_USE, 0, field,
                "%s is in use by VM '%s'%s on physical network '%s'",
                mac_format(&port->mac, text), owner->name,
@@ -111,12 +114,12 @@ static int settle_macs(const struct core *core, const struct core_call *call,
         struct mac_key key = mac_key_of(&port->mac, asked);
         const struct vm *owner = omap_get(&core->macs, key.bytes, key.length);
         if (*asked && owner)
-            return refuse_mac(port, i, owner, asked, err);
+            return refuse_mac(want, i, owner, asked, err);
         port->mac_used = !*asked && find_mac(core, &port->mac, network) != NULL;
     }
     for (size_t i = 0; i < want->count; i++) {
         struct port_want *port = &want->ports[i];
-        if (!mac_is_zero(&port->mac))
+        if (!mac_is_zero(&port->mac) || port->request->device)
             continue;
         struct mac mac = mac_make(call->rng);
         while (mac_is_chosen(want, want->count, &mac) ||
@@ -144,9 +147,8 @@ static int refuse_used_mac(struct core *core, struct want *want,
     if (used == want->count || !placement_find(core, &without, &plan))
         return 0;
     char network[NAME_SIZE];
-    const struct port_want *port = &want->ports[used];
-    const struct vm *owner = find_mac(core, &port->mac, network);
-    return owner ? refuse_mac(port, used, owner, network, err) : 0;
+    const struct vm *owner = find_mac(core, &want->ports[used].mac, network);
+    return owner ? refuse_mac(want, used, owner, network, err) : 0;
 }
 
 static int refuse_placement(struct core *core, struct want *want,
@@ -179,32 +181,63 @@ static struct claim make_claim(const struct port_want *want,
                                const struct port_plan *plan)
 {
     const struct pf *pf = plan->pf->pf;
-    const struct vf *vf = &pf->vfs[plan->position];
-    return (struct claim){
+    struct claim claim = {
         .pf = pf->key,
-        .vf_index = vf->index,
-        .has_address = vf->has_address,
-        .address = vf->address,
+        .vf_index = CLAIM_WHOLE_PF,
+        .has_address = pf->has_address,
+        .address = pf->address,
         .vendor_id = pf->vendor_id,
         .device_id = pf->device_id,
         .numa_node = pf->numa_node,
         .min_tx_rate_mbps = want->policy.min_tx_rate_mbps,
     };
+    if (want->whole)
+        return claim;
+    const struct vf *vf = &pf->vfs[plan->position];
+    claim.vf_index = vf->index;
+    claim.has_address = vf->has_address;
+    claim.address = vf->address;
+    return claim;
 }
 
-static void fill_port(struct want *want, const struct plan *plan, size_t index,
-                      struct port *port)
+/* The MAC that the guest will have: a whole PF's is its own, unless one was
+ * given, or another port of the VM has it (two PFs with one MAC). */
+static struct mac final_mac(const struct want *want, const struct plan *plan,
+                            size_t index, const struct port *made)
 {
+    const struct port_want *wanted = &want->ports[index];
+    if (!wanted->own_mac || mac_is_zero(&plan->ports[index].pf->pf->mac))
+        return wanted->mac;
+    struct mac own = plan->ports[index].pf->pf->mac;
+    bool taken = false;
+    for (size_t i = 0; i < want->count; i++) {
+        const struct mac *other =
+            i < index ? &made[i].mac : &want->ports[i].mac;
+        taken |= i != index && mac_compare(other, &own) == 0;
+    }
+    return taken ? wanted->mac : own;
+}
+
+/* 'made' is the VM's ports, those before 'index' are filled. */
+static void fill_port(struct want *want, const struct plan *plan, size_t index,
+                      struct port *made)
+{
+    struct port *port = &made[index];
     const struct port_want *wanted = &want->ports[index];
     const struct port_request *asked = wanted->request;
     const struct port_plan *planned = &plan->ports[index];
     request_port_name(want->request, index, port->name);
-    port->mac = wanted->mac;
-    str_copy(port->physical_network, planned->network);
+    port->device = asked->device;
+    port->device_kind = asked->device_kind;
+    if (!port->device) {
+        port->mac = final_mac(want, plan, index, made);
+        str_copy(port->physical_network, planned->network);
+    }
     port->vnic_type = asked->vnic_type;
     port->fallback = asked->fallback;
     port->guest_failover = asked->guest_failover;
     port->policy = wanted->policy;
+    port->policy.mac = port->mac;
     port->require_vendor_id = asked->require_vendor_id;
     port->require_device_id = asked->require_device_id;
     port->require_capabilities = asked->require_capabilities;
@@ -242,7 +275,7 @@ static struct vm *make_vm(const struct core *core, const struct core_call *call,
     vm->request_hash = request->request_hash;
     for (size_t i = 0; i < want->count; i++) {
         vm->ports[i].id = uuid_make(call->now_ns, call->rng);
-        fill_port(want, plan, i, &vm->ports[i]);
+        fill_port(want, plan, i, vm->ports);
         vm->ports[i].revision = core_next_revision(core, view);
     }
     return vm;
@@ -259,7 +292,8 @@ static void event_claimed(struct core *core, const struct core_call *call,
     core_event(core, call, tx,
                (struct event_about){.host = vm->host, .vm = &vm->id},
                "VmClaimed", degraded ? "Degraded" : "Placed",
-               "VM '%s' is on host '%s': %zu ports, %zu on VFs, %zu degraded",
+               "VM '%s' is on host '%s': %zu ports and devices, %zu of them "
+               "hardware, %zu degraded",
                vm->name, vm->host, vm->port_count, vfs, degraded);
 }
 

@@ -28,6 +28,7 @@ struct pf_spec {
     uint8_t kind;      /* enum device_kind */
     const char
         *used_by; /* what of the host uses the PF itself; NULL = nothing */
+    uint8_t mac;  /* its own MAC is 52:54:00:01:02:XX; 0 = none is told */
 };
 #define IGB                                                                    \
     .vendor_id = 0x8086, .device_id = 0x10c9, .speed_mbps = 1000,              \
@@ -180,6 +181,8 @@ static inline struct pf *make_pf(const struct pf_spec *spec)
     pf->total_vfs = spec->total_vfs ? spec->total_vfs : spec->vfs;
     pf->kind = spec->kind;
     str_copy(pf->used_by, spec->used_by ? spec->used_by : "");
+    if (spec->mac)
+        pf->mac = (struct mac){{0x52, 0x54, 0, 1, 2, spec->mac}};
     pf->management = spec->management;
     if (spec->management)
         str_copy(pf->management_reason, "default route");

@@ -15,6 +15,7 @@ struct world {
     struct rng rng; /* what happens; the fleet's makes ids */
     uint64_t vm_number;
     size_t placed, refused, degraded, undone, restarts, rated;
+    size_t devices, wholes, over, changing; /* placed; seen */
 };
 
 static uint64_t below(struct world *world, uint64_t bound)
@@ -50,16 +51,33 @@ static const char *const pf_keys[] = {"0000:3b:00.0", "0000:3b:00.1",
 
 static struct pf_spec random_pf(struct world *world, const char *key)
 {
-    struct pf_spec igb = {IGB}, cx6 = {CX6};
+    struct pf_spec igb = {IGB}, cx6 = {CX6}, nvme = {NVME};
     struct pf_spec spec = one_in(world, 2) ? igb : cx6;
+    if (one_in(world, 3))
+        spec = nvme;
     static const int32_t speeds[] = {1000, 1000, 600, 25000, -1};
     spec.key = key;
     spec.speed_mbps = speeds[below(world, 5)];
-    spec.vfs = (uint16_t)(1 + below(world, 4));
+    spec.vfs = (uint16_t)(one_in(world, 4) ? 0 : 1 + below(world, 4));
+    spec.total_vfs = one_in(world, 4) ? spec.vfs : 8;
+    spec.used_by = one_in(world, 8) ? "bridge br0" : NULL;
+    spec.mac = one_in(world, 2) ? (uint8_t)(1 + below(world, 8)) : 0;
+    if (one_in(world, 3))
+        spec.by_link =
+            POLICY_BIT(POLICY_MIN_TX_RATE_MBPS) | POLICY_BIT(POLICY_TRUST);
     spec.link_down = one_in(world, 5);
     spec.management = one_in(world, 10);
     spec.external = one_in(world, 4) ? (uint32_t)below(world, 8) : 0;
     return spec;
+}
+
+/* The link alone: mostly slower than before. */
+static void random_link(struct world *world, struct pf_spec *spec)
+{
+    static const int32_t speeds[] = {100, 300, 600, 1000, 25000, -1};
+    if (spec->kind == DEVICE_NETWORK)
+        spec->speed_mbps = speeds[below(world, 6)];
+    spec->link_down = one_in(world, 8);
 }
 
 static void random_networks(struct world *world, struct agent *agent)
@@ -80,7 +98,7 @@ static void add_host(struct world *world)
     agent->vcpus = (uint32_t)(2 + below(world, 30));
     agent->memory_mib = 1024 * (4 + below(world, 60));
     random_networks(world, agent);
-    size_t count = below(world, 4);
+    size_t count = below(world, 5);
     for (size_t i = 0; i < count; i++)
         agent_add_pf(agent, random_pf(world, pf_keys[i]));
     if (one_in(world, 8))
@@ -106,12 +124,13 @@ static void tell_vms(const struct snapshot *snapshot, struct str *text)
                    vm->generation, vm->host, vm->idempotency_key);
         for (size_t i = 0; i < vm->port_count; i++) {
             const struct port *port = &vm->ports[i];
-            str_printf(
-                text, " %s %s %s %d %d %s %u %" PRIu64 ".%" PRIu64 " %s\n",
-                uuid_format(&port->id, id), mac_format(&port->mac, mac),
-                port->physical_network, port->path, port->has_claim,
-                port->claim.pf.text, port->claim.vf_index, port->revision.epoch,
-                port->revision.revision, port->degraded_reason);
+            str_printf(text,
+                       " %s %s %s %d %d %d %s %u %" PRIu64 ".%" PRIu64 " %s\n",
+                       uuid_format(&port->id, id), mac_format(&port->mac, mac),
+                       port->physical_network, port->device_kind, port->path,
+                       port->has_claim, port->claim.pf.text,
+                       port->claim.vf_index, port->revision.epoch,
+                       port->revision.revision, port->degraded_reason);
         }
         const struct vm *named = snapshot_vm_by_name(snapshot, vm->name);
         str_printf(text, " named %s\n", uuid_format(&named->id, id));
@@ -128,9 +147,30 @@ static void tell_volatile(const struct host_view *view, struct str *text)
         str_printf(text, " report %" PRIu64 ".%" PRIu64 " %zu\n",
                    view->report->incarnation, view->report->sequence,
                    view->report->port_count);
+    for (size_t i = 0; view->report && i < view->report->pf_count; i++)
+        str_printf(text, " pf %s %d\n", view->report->pfs[i].key.text,
+                   view->report->pfs[i].phase);
+    for (size_t i = 0; view->report && i < view->report->over_count; i++)
+        str_printf(text, " over %s %" PRIu64 " %" PRIu64 "\n",
+                   view->report->over[i].pf.text,
+                   view->report->over[i].promised_mbps,
+                   view->report->over[i].promisable_mbps);
     for (size_t i = 0; i < view->claim_count; i++)
         str_printf(text, " claim %s %u\n", view->claims[i].pf.text,
                    view->claims[i].vf_index);
+}
+
+static void tell_settings(const struct host *host, struct str *text)
+{
+    for (size_t i = 0; i < host->pf_setting_count; i++) {
+        const struct pf_setting *setting = &host->pf_settings[i];
+        str_printf(text, " set %s %d %s %u %d %u %u %" PRIu64 ".%" PRIu64 "\n",
+                   setting->key.text, setting->allowed,
+                   setting->physical_network, setting->link_speed_mbps,
+                   setting->has_num_vfs, setting->num_vfs,
+                   setting->tx_ratio_percent, setting->revision.epoch,
+                   setting->revision.revision);
+    }
 }
 
 /* All that a reader can see, as text; without 'all' only what is durable. */
@@ -149,6 +189,7 @@ static char *tell(struct core *core, bool all)
                    host->cordoned, host->pf_setting_count, host->mapping_count);
         const struct host_view *found = snapshot_host(snapshot, id);
         str_printf(&text, " by id %s\n", found ? found->host->name : "-");
+        tell_settings(host, &text);
         if (all)
             tell_volatile(view, &text);
         str_printf(&text, " vms %zu\n", view->vm_count);
@@ -192,11 +233,39 @@ static void random_policy(struct world *world, struct policy *policy)
     }
 }
 
+static void make_device(struct world *world, struct port_request *port)
+{
+    *port =
+        (struct port_request){.device = true, .device_kind = DEVICE_STORAGE};
+    if (one_in(world, 8))
+        port->device_kind = DEVICE_DISPLAY;
+    if (one_in(world, 3))
+        port->require_vendor_id = one_in(world, 2) ? 0x1b36 : 0x15b3;
+}
+
+static void make_whole(struct world *world, struct port_request *port)
+{
+    port->vnic_type = VNIC_DIRECT_PHYSICAL;
+    port->fallback = FALLBACK_REFUSE;
+    str_copy(port->physical_network, any_network(world));
+    if (one_in(world, 4))
+        port->require_vendor_id = 0x15b3;
+}
+
+static void make_rated(struct world *world, struct port_request *port)
+{
+    port->policy.set = POLICY_BIT(POLICY_MIN_TX_RATE_MBPS);
+    port->policy.min_tx_rate_mbps = (uint32_t)(100 * (1 + below(world, 7)));
+    port->physical_network[0] = '\0';
+    world->rated++;
+}
+
 static struct vm_request random_request(struct world *world)
 {
     char name[NAME_SIZE];
     snprintf(name, sizeof name, "vm%" PRIu64, world->vm_number++);
-    struct vm_request request = vm_request(name, below(world, 5));
+    bool simple = one_in(world, 4); /* so that rare things are placed too */
+    struct vm_request request = vm_request(name, simple ? 1 : below(world, 5));
     request.vcpus = (uint32_t)(1 + below(world, 3));
     request.memory_mib = 512 * (1 + below(world, 4));
     request.strategy = (uint8_t)below(world, STRATEGY_MAX);
@@ -206,6 +275,18 @@ static struct vm_request random_request(struct world *world)
         str_copy(request.idempotency_key, name);
     for (size_t i = 0; i < request.port_count; i++) {
         struct port_request *port = &request.ports[i];
+        if (one_in(world, simple ? 3 : 9)) {
+            make_device(world, port);
+            continue;
+        }
+        if (one_in(world, simple ? 3 : 9)) {
+            make_whole(world, port);
+            continue;
+        }
+        if (simple) {
+            make_rated(world, port);
+            continue;
+        }
         port->vnic_type = one_in(world, 6) ? VNIC_NORMAL : VNIC_DIRECT;
         port->fallback = (uint8_t)below(world, FALLBACK_MAX);
         str_copy(port->physical_network, any_network(world));
@@ -215,7 +296,7 @@ static struct vm_request random_request(struct world *world)
             port->require_capabilities = POLICY_BIT(POLICY_LINK_STATE);
         random_policy(world, &port->policy);
     }
-    if (request.port_count && one_in(world, 3)) {
+    if (request.port_count && !request.ports[0].device && one_in(world, 3)) {
         request.ports[0].has_mac = true;
         request.ports[0].mac =
             (struct mac){{0x52, 0x54, 0, 1, 2, (uint8_t)below(world, 6)}};
@@ -263,10 +344,14 @@ static void judge(struct world *world, const struct vm_request *request,
         ck_abort_msg("%s: placed on %s, though it fits nowhere", request->name,
                      vm->host);
     for (size_t i = 0; i < vm->port_count; i++) {
-        wanted += request->ports[i].vnic_type == VNIC_DIRECT;
+        wanted += request->ports[i].vnic_type != VNIC_NORMAL;
         vfs += vm->ports[i].has_claim;
+        world->devices += vm->ports[i].device;
+        world->wholes += oracle_is_whole(&request->ports[i]);
+        ck_assert(vm->ports[i].has_claim ||
+                  !oracle_hardware_only(&request->ports[i]));
         ck_assert_int_eq(vm->ports[i].degraded,
-                         request->ports[i].vnic_type == VNIC_DIRECT &&
+                         request->ports[i].vnic_type != VNIC_NORMAL &&
                              !vm->ports[i].has_claim);
         ck_assert(vm->ports[i].degraded ==
                   (*vm->ports[i].degraded_reason != '\0'));
@@ -334,9 +419,11 @@ static void add_stranger(struct world *world, struct observed *observed)
         .vm = uuid_make(world->fleet.now, &world->fleet.rng),
         .phase = (uint8_t)(one_in(world, 2) ? PORT_UNKNOWN : PORT_APPLIED),
         .has_claim = true,
-        .claim = {.pf = pf->key,
-                  .vf_index = (uint16_t)below(world, pf->vf_count)},
+        .claim = {.pf = pf->key, .vf_index = CLAIM_WHOLE_PF},
     };
+    if (pf->vf_count && !one_in(world, 4))
+        observed->ports[observed->port_count - 1].claim.vf_index =
+            (uint16_t)below(world, pf->vf_count);
 }
 
 /* The host as it is now, partly reported in the middle of its work. */
@@ -347,9 +434,12 @@ static void report(struct world *world, struct tx *tx)
     ck_assert_ptr_nonnull(agent);
     if (agent->pf_count && one_in(world, 3)) {
         struct pf_spec *spec = &agent->pfs[below(world, agent->pf_count)];
-        *spec = random_pf(world, spec->key);
+        if (one_in(world, 2))
+            *spec = random_pf(world, spec->key);
+        else
+            random_link(world, spec);
     }
-    if (agent->pf_count && one_in(world, 12)) {
+    if (agent->pf_count && one_in(world, 40)) {
         size_t gone = below(world, agent->pf_count);
         agent->pfs[gone] = agent->pfs[agent->pf_count - 1];
         agent->pf_count--;
@@ -360,6 +450,8 @@ static void report(struct world *world, struct tx *tx)
         agent->incarnation++;
         agent->sequence = 0;
     }
+    agent->pf_phase =
+        (uint8_t)(one_in(world, 4) ? below(world, PF_PHASE_MAX) : PF_APPLIED);
     auto_observed struct observed *observed = agent_observed(fleet, agent);
     for (size_t i = 0; i < observed->port_count; i++) {
         struct observed_port *port = &observed->ports[i];
@@ -405,14 +497,25 @@ static void settle_pf(struct world *world, struct tx *tx)
         .has_allowed = true,
         .allowed = !one_in(world, 4),
         .has_physical_network = one_in(world, 2),
+        .has_link_speed = one_in(world, 6),
+        .link_speed_mbps = (uint32_t)(500 * below(world, 4)),
+        .has_num_vfs = one_in(world, 4),
+        .num_vfs_observed = one_in(world, 2),
+        .num_vfs = (uint16_t)below(world, 6),
+        .has_tx_ratio = one_in(world, 3),
+        .tx_ratio_percent = (uint32_t)(25 * (1 + below(world, 8))),
+        .has_words = one_in(world, 6),
     };
     str_copy(patch.physical_network, any_network(world));
+    patch.words.field[POLICY_VLAN].support =
+        (uint8_t)below(world, CAPABILITY_SUPPORT_MAX);
     size_t before = tx->count;
     if (core_pf_patch(fleet->core, &fleet->call, host_name(world), &key, &patch,
                       tx, &fleet->err)) {
         ck_assert_uint_eq(tx->count, before);
         ck_assert(fleet->err.code == ERROR_NOT_FOUND ||
                   fleet->err.code == ERROR_IN_USE ||
+                  fleet->err.code == ERROR_INVALID ||
                   fleet->err.code == ERROR_CONFLICT);
     }
 }
@@ -426,6 +529,27 @@ static void pass_time(struct world *world, struct tx *tx)
         if (!one_in(world, 10))
             core_heard(fleet->core, fleet->agents[i].name, fleet->now);
     core_tick(fleet->core, &fleet->call, tx, &fleet->err);
+}
+
+/* Was the corner reached at all: a PF over-promised, one on its way? */
+static void look_around(struct world *world)
+{
+    struct snapshot *snapshot = core_publish(world->fleet.core);
+    const struct host_view *view = NULL;
+    const char *marker = NULL;
+    bool over = false, changing = false;
+    while ((view = snapshot_host_after(snapshot, marker))) {
+        marker = view->host->name;
+        const struct inventory *inventory =
+            view->report ? view->report->inventory : NULL;
+        for (size_t i = 0; inventory && i < inventory->pf_count; i++) {
+            over |= host_view_promise(view, inventory->pfs[i]).over;
+            changing |= host_view_pf_changing(view, inventory->pfs[i]);
+        }
+    }
+    world->over += over;
+    world->changing += changing;
+    snapshot_put(snapshot);
 }
 
 static void step(struct world *world, struct tx *tx)
@@ -458,6 +582,7 @@ static void step(struct world *world, struct tx *tx)
         break;
     }
     fleet_check(&world->fleet);
+    look_around(world);
 }
 
 /* A batch whose commit fails: all of it is taken back. Agents' own counters
@@ -575,6 +700,10 @@ static void run_seed(uint64_t seed, struct world *sum)
     sum->undone += world.undone;
     sum->restarts += world.restarts;
     sum->rated += world.rated;
+    sum->devices += world.devices;
+    sum->wholes += world.wholes;
+    sum->over += world.over;
+    sum->changing += world.changing;
 }
 
 START_TEST(random_fleets_keep_every_invariant)
@@ -590,13 +719,18 @@ START_TEST(random_fleets_keep_every_invariant)
     }
     printf("%" PRIu64
            " seeds: %zu placed (%zu degraded), %zu refused, %zu ports with "
-           "a rate, %zu batches undone, %zu restarts\n",
-           seeds, sum.placed, sum.degraded, sum.refused, sum.rated, sum.undone,
-           sum.restarts);
+           "a rate, %zu devices, %zu whole PFs, %zu times over-promised, %zu "
+           "while PFs changed, %zu batches undone, %zu restarts\n",
+           seeds, sum.placed, sum.degraded, sum.refused, sum.rated, sum.devices,
+           sum.wholes, sum.over, sum.changing, sum.undone, sum.restarts);
     /* A run that never got into the corners proves nothing. */
     ck_assert_uint_gt(sum.placed, seeds * 5);
     ck_assert_uint_gt(sum.refused, seeds);
     ck_assert_uint_gt(sum.degraded, seeds / 2);
+    ck_assert_uint_gt(sum.devices, seeds);
+    ck_assert_uint_gt(sum.wholes, seeds / 2);
+    ck_assert_uint_gt(sum.over, seeds / 2);
+    ck_assert_uint_gt(sum.changing, seeds);
     ck_assert_uint_gt(sum.restarts, seeds / 2);
 }
 END_TEST
