@@ -18,8 +18,8 @@ enum { BEGIN, COMMIT, PUT, REMOVE, LOG, PRUNE, ADVANCE, STATEMENTS };
 static const char *const texts[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
-    [PUT] = "INSERT INTO entry VALUES(?1, ?2, ?3)"
-            " ON CONFLICT DO UPDATE SET value = ?3",
+    [PUT] = ("INSERT INTO entry VALUES(?1, ?2, ?3)"
+             " ON CONFLICT DO UPDATE SET value = ?3"),
     [REMOVE] = "DELETE FROM entry WHERE kind = ?1 AND key = ?2",
     [LOG] = "INSERT INTO change_log VALUES(?4, ?5, ?1, ?2, ?3)",
     [PRUNE] = "DELETE FROM change_log WHERE revision <= ?1",
