@@ -45,27 +45,32 @@ static void set_text(struct address_item *item, const char *what, int family,
 
 /* ---- live ---------------------------------------------------------------- */
 
-static void on_address(void *context, const struct nlmsghdr *answer)
+void addresses_take(struct addresses *addresses, const struct nlmsghdr *message)
 {
-    struct nlmsghdr *header = (struct nlmsghdr *)(uintptr_t)answer;
+    struct nlmsghdr *header = (struct nlmsghdr *)(uintptr_t)message;
     struct nlattr *tb[IFA_MAX + 1];
-    if (answer->nlmsg_type != RTM_NEWADDR ||
+    if (message->nlmsg_type != RTM_NEWADDR ||
         nlmsg_parse(header, sizeof(struct ifaddrmsg), tb, IFA_MAX, NULL) < 0)
         return;
-    const struct ifaddrmsg *message = nlmsg_data(header);
-    bool v6 = message->ifa_family == AF_INET6;
-    if (!v6 && message->ifa_family != AF_INET)
+    const struct ifaddrmsg *told = nlmsg_data(header);
+    bool v6 = told->ifa_family == AF_INET6;
+    if (!v6 && told->ifa_family != AF_INET)
         return;
     struct nlattr *address = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];
-    struct address_item *item = add(context);
-    item->index = (int)message->ifa_index;
-    item->passing = v6 && (message->ifa_scope == RT_SCOPE_LINK ||
-                           (message->ifa_flags & IFA_F_TEMPORARY) != 0);
+    struct address_item *item = add(addresses);
+    item->index = (int)told->ifa_index;
+    item->passing = v6 && (told->ifa_scope == RT_SCOPE_LINK ||
+                           (told->ifa_flags & IFA_F_TEMPORARY) != 0);
     if (address && nla_len(address) >= (v6 ? 16 : 4))
-        set_text(item, "address", message->ifa_family, nla_data(address),
-                 message->ifa_prefixlen);
+        set_text(item, "address", told->ifa_family, nla_data(address),
+                 told->ifa_prefixlen);
     else
         snprintf(item->text, sizeof item->text, "an address");
+}
+
+static void on_address(void *context, const struct nlmsghdr *answer)
+{
+    addresses_take(context, answer);
 }
 
 static int from_kernel(struct addresses *addresses, struct nl_port *port,

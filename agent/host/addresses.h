@@ -36,3 +36,6 @@ const char *addresses_find(struct addresses *addresses,
                            const struct sysfs *sysfs, struct nl_port *port,
                            struct notes *notes, const char *netdev,
                            bool lasting);
+/* Take one message of the kernel's answer. Apart for tests. */
+void addresses_take(struct addresses *addresses,
+                    const struct nlmsghdr *message);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel sends over netlink. The first byte says what the rest is:
  * 'v' a link with its VFs, 'k' a link and its kind, 'd' devlink's eswitch mode,
- * 'r' routes (each an answer, or a refusal), 'n' notices of links, routes and
+ * 'r' routes, 'a' addresses, 'b' modes of embedded switches, 'f' a NIC's MAC filter
+ * (each an answer, or a refusal), 'n' notices of links, routes and
  * addresses, 'u' a device event. Lengths that lie, nests that are cut, wrong
  * types: nothing is read beyond the message, and what is taken of it can be
  * told to the scheduler. */
+#include "agent/host/addresses.h"
+#include "agent/host/bridge_modes.h"
 #include "agent/host/devlink.h"
 #include "agent/host/events.h"
+#include "agent/host/hold.h"
 #include "agent/host/link.h"
 #include "agent/host/routes.h"
 
@@ -102,6 +106,46 @@ static void take_mode(const void *bytes, size_t size)
     check(mode < ESWITCH_MODE_MAX, "a mode that is none");
 }
 
+static void on_address(void *context, const struct nlmsghdr *answer)
+{
+    addresses_take(context, answer);
+}
+
+static void take_addresses(const void *bytes, size_t size)
+{
+    struct addresses addresses = {0};
+    take(bytes, size, on_address, &addresses);
+    for (size_t i = 0; i < addresses.count; i++) {
+        const struct address_item *item = &addresses.items[i];
+        check(item->text[0] &&
+                  strnlen(item->text, sizeof item->text) < sizeof item->text,
+              "an address without words");
+    }
+    addresses_done(&addresses);
+}
+
+static void on_entry(void *context, const struct nlmsghdr *answer)
+{
+    static const struct mac mac = {{0x52, 0x54, 0, 0, 0, 1}};
+    hold_match(answer, 2, &mac, context);
+}
+
+static void on_bridge_mode(void *context, const struct nlmsghdr *answer)
+{
+    bridge_modes_take(context, answer);
+}
+
+static void take_bridge_modes(const void *bytes, size_t size)
+{
+    struct bridge_modes modes = {0};
+    take(bytes, size, on_bridge_mode, &modes);
+    check(modes.count <= HOST_PFS_MAX, "more modes than there can be");
+    for (size_t i = 0; i < modes.count; i++)
+        check(modes.items[i].mode != BRIDGE_NONE &&
+                  modes.items[i].mode < BRIDGE_MODE_MAX,
+              "a mode that is none");
+}
+
 /* ---- events ------------------------------------------------------------------------- */
 
 static void clean_up(void)
@@ -185,6 +229,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         take_mode(bytes, size);
     else if (what == 'r')
         take(bytes, size, on_route, NULL);
+    else if (what == 'a')
+        take_addresses(bytes, size);
+    else if (what == 'f')
+        take(bytes, size, on_entry, &(bool){false});
+    else if (what == 'b')
+        take_bridge_modes(bytes, size);
     else if (what == 'n' || what == 'u')
         take_events(bytes, size, what == 'u');
     return 0;

@@ -108,6 +108,22 @@ static struct pf *make_pf(const char *key)
     return pf;
 }
 
+/* An NVMe controller: what is no NIC has devices instead of ports. */
+static struct pf *make_storage(const char *key)
+{
+    struct pf *pf = make_pf(key);
+    pf->kind = DEVICE_STORAGE;
+    pf->pci_class = 0x010802;
+    pf->vendor_id = 0x1b36;
+    pf->device_id = pf->vf_device_id = 0x0010;
+    pf->driver = str_intern("nvme");
+    pf->netdev[0] = '\0';
+    pf->link_up = false;
+    pf->link_speed_mbps = -1;
+    pf->capabilities = (struct capabilities){0};
+    return pf;
+}
+
 static struct observed *make_report(const char *host, uint8_t machine,
                                     const char *first, const char *second)
 {
@@ -118,13 +134,14 @@ static struct observed *make_report(const char *host, uint8_t machine,
     observed->boot_id.bytes[0] = machine;
     observed->incarnation = observed->sequence = 1;
     observed->full = true;
-    observed->inventory = inventory_new(2, 1, 0);
+    observed->inventory = inventory_new(3, 1, 0);
     observed->inventory->machine_id = observed->machine_id;
     observed->inventory->kernel = str_intern("6.1.0");
     observed->inventory->vcpus = 8;
     observed->inventory->memory_mib = 8192;
     observed->inventory->pfs[0] = make_pf(first);
     observed->inventory->pfs[1] = make_pf(second);
+    observed->inventory->pfs[2] = make_storage("0000:81:00.0");
     str_copy(observed->inventory->networks[0].device, "br0");
     return observed;
 }
@@ -251,6 +268,13 @@ static void quiet(void *context, const char *module, enum log_level level,
     (void)line;
 }
 
+static void end(void)
+{
+    snapshot_put(site.base);
+    close_service();
+    store_close(site.store);
+}
+
 static void begin(void)
 {
     const struct http_config config = {
@@ -270,7 +294,8 @@ static void begin(void)
     site.api.server = http_start(&config, &err);
     must(site.api.server != NULL, &err);
     site.reports[0] = make_report("h1", 1, "0000:3b:00.0", "0000:3b:00.1");
-    site.reports[1] = make_report("h2", 2, "0000:5e:00.0", "netdevsim1");
+    site.reports[1] = make_report("h2", 2, "0000:5e:00.0", "0000:5e:00.1");
+    atexit(end);
 }
 
 static bool has_changed(void)
