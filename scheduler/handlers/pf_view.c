@@ -85,8 +85,9 @@ static const struct observed_pf *word_on(const struct host_view *host,
 /* Is anything set that the agent carries out? */
 static bool is_configured(const struct pf_setting *setting)
 {
-    const struct revision never = {0, 0};
-    return setting && revision_compare(&setting->revision, &never) != 0;
+    return setting &&
+           (setting->has_num_vfs || setting->autoprobe != AUTOPROBE_NONE ||
+            setting->bridge_mode != BRIDGE_NONE);
 }
 
 enum pf_phase view_pf_phase(const struct host_view *host,

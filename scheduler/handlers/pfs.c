@@ -26,8 +26,10 @@ static int read_filter(const struct http_request *request,
     filter->driver = http_query(request, "driver");
     if (api_query_kind(request, &filter->has_kind, &filter->kind, err) < 0)
         return -1;
-    if (vendor && (strlen(vendor) != 4 ||
-                   !str_to_u64(vendor, 16, UINT16_MAX, &number) || !number)) {
+    bool good = vendor && strlen(vendor) == 4 &&
+                strspn(vendor, "0123456789abcdefABCDEF") == 4 &&
+                str_to_u64(vendor, 16, UINT16_MAX, &number) && number;
+    if (vendor && !good) {
         error_fill(err, ERROR_INVALID, 0, "vendor_id",
                    "'%.40s' is no PCI vendor id", vendor);
         error_remedy(err, "give four hex digits, such as 8086");

@@ -223,6 +223,22 @@ class Agent:
                 vf = self.find_vf(claim)
                 vf["state"], vf["policy"] = ("free" if absent else "claimed"), readback
                 vf["port_id"] = None if absent else port["id"]
+        for wanted in desired["pfs"]:
+            self.configure(wanted)
+
+    def configure(self, wanted, phase="applied", reason="Applied", message="the kernel reads what was asked for"):
+        """Brings a PF to what is wanted; with another phase only tells that it is so far."""
+        here = next(each for each in self.pfs if each["key"] == wanted["key"])
+        if phase == "applied":
+            if wanted["num_vfs"] is not None and wanted["num_vfs"] != here["num_vfs"]:
+                here["num_vfs"], here["vfs"] = wanted["num_vfs"], pf(here["key"], wanted["num_vfs"])["vfs"]
+            for member in ("vf_drivers_autoprobe", "bridge_mode"):
+                here[member] = wanted[member] or here[member]
+        status = {"applied": "True", "rejected": "False", "failed": "False"}.get(phase, "Unknown")
+        self.configured[wanted["key"]] = {
+            "key": wanted["key"], "phase": phase, "revision": wanted["revision"],
+            "condition": {"type": "PfConfigured", "status": status, "reason": reason, "field": "", "message": message,
+                          "at": "2026-11-20T11:00:00.000Z"}}
 
     def sync(self):
         """Report, take the whole document over, report what became of it."""
@@ -266,6 +282,12 @@ class Fixture(unittest.TestCase):
         answer = self.s.call("POST", path, body, headers=headers)
         self.assertEqual(answer.status, status, answer.body)
         return answer
+
+    def unplaced(self, name, host, ports=None, **more):
+        """What 'host' says against a VM that is to go there."""
+        body = self.create(name, ports, placement={"host": host}, status=409, **more).body
+        self.assertEqual(body["code"], "no_valid_host", body)
+        return next(r for r in body["reasons"] if r["example"]["host"] == host)
 
     def admin(self, *words):
         """sriov-admin with the administrator's token."""

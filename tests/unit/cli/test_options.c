@@ -108,6 +108,43 @@ START_TEST(a_port_option_becomes_port_policy_and_requirement)
 }
 END_TEST
 
+START_TEST(a_device_option_becomes_device_and_requirement)
+{
+    struct cli cli = {0};
+    bool done = true;
+    ck_assert_int_eq(
+        PARSE(&cli, &done, W("vm"), W("create"), W("db"), W("--device"),
+              W("kind=storage,name=disk0,vendor_id=144d,device_id=a824"),
+              W("--device"), W("kind=accelerator")),
+        0);
+    json_t *request = vm_request_of_options(&cli);
+    json_t *expected = json_loads(
+        "{\"name\":\"db\",\"vcpus\":1,\"memory_mib\":1024,\"devices\":["
+        "{\"kind\":\"storage\",\"name\":\"disk0\",\"require\":"
+        "{\"vendor_id\":\"144d\",\"device_id\":\"a824\"}},"
+        "{\"kind\":\"accelerator\"}]}",
+        0, NULL);
+    ck_assert(json_equal(request, expected));
+    json_decref(request);
+    json_decref(expected);
+}
+END_TEST
+
+START_TEST(a_bad_device_option_is_refused)
+{
+    static const char *const bad[] = {"storage", "kind=storage,vlan=4",
+                                      "kind=storage,mac=x"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct cli cli = {0};
+        bool done = true;
+        ck_assert_int_eq(PARSE(&cli, &done, W("vm"), W("create"), W("a"),
+                               W("--device"), W(bad[i])),
+                         0);
+        ck_assert_ptr_null(vm_request_of_options(&cli));
+    }
+}
+END_TEST
+
 START_TEST(a_bad_port_option_is_refused)
 {
     static const char *const bad[] = {"vlan", "vlan=ten", "colour=red",
@@ -140,6 +177,8 @@ int main(void)
     tcase_add_test(tests, what_is_unknown_or_missing_is_refused);
     tcase_add_test(tests, every_command_has_help_with_an_example);
     tcase_add_test(tests, a_port_option_becomes_port_policy_and_requirement);
+    tcase_add_test(tests, a_device_option_becomes_device_and_requirement);
+    tcase_add_test(tests, a_bad_device_option_is_refused);
     tcase_add_test(tests, a_bad_port_option_is_refused);
     tcase_add_test(tests, path_segments_are_encoded);
     suite_add_tcase(suite, tests);
