@@ -17,9 +17,12 @@
 #include <string.h>
 #include <sys/random.h>
 
+/* How long a program that asks once waits for libvirt. */
+#define LIBVIRT_WAIT_MS 5000
+
 struct settings {
     char *server, *name, *token_file, *state_dir, *config, *log_level;
-    char *root, *cluster_id;
+    char *root, *cluster_id, *libvirt_uri;
     bool no_probe, help, version;
 };
 
@@ -45,6 +48,8 @@ static const struct conf_item run_items[] = {
          "where it remembers which VFs are in its hands"),
     TEXT("agent", "log-level", log_level, "info", "LEVELS",
          "error, warning, info, debug; per module: info,agent=debug"),
+    TEXT("agent", "libvirt-uri", libvirt_uri, "qemu:///system", "URI",
+         "the libvirt that runs this host's VMs; none: do without"),
     FLAG("agent", "no-probe", no_probe,
          "never write to a free VF to find out what a PF supports"),
     TEXT(NULL, "config", config, NULL, "FILE",
@@ -55,6 +60,8 @@ static const struct conf_item run_items[] = {
 static const struct conf_item inventory_items[] = {
     TEXT(NULL, "root", root, "", "DIR",
          "read DIR/sys, DIR/proc and so on instead of this machine's"),
+    TEXT(NULL, "libvirt-uri", libvirt_uri, "qemu:///system", "URI",
+         "the libvirt to ask; none, or with --root: it is not asked"),
     FLAG(NULL, "help", help, "this text"),
 };
 static const struct conf_item adopt_items[] = {
@@ -136,6 +143,15 @@ static int run_with(const struct settings *settings, struct host_backend *host,
     return status;
 }
 
+static int use_libvirt(const struct settings *settings,
+                       struct host_backend *host, int wait_ms,
+                       struct error *err)
+{
+    const char *uri = settings->libvirt_uri;
+    bool asked = *uri && strcmp(uri, "none") != 0;
+    return asked ? host_linux_use_libvirt(host, uri, wait_ms, err) : 0;
+}
+
 static int command_run(struct settings *settings, struct error *err)
 {
     if (check_settings(settings, err) < 0)
@@ -144,7 +160,9 @@ static int command_run(struct settings *settings, struct error *err)
     if (!file)
         return -1;
     struct host_backend *host = host_linux_open("", err);
-    int status = host ? run_with(settings, host, file, err) : -1;
+    int status = host ? use_libvirt(settings, host, 0, err) : -1;
+    if (status == 0)
+        status = run_with(settings, host, file, err);
     if (host)
         host->ops->close(host);
     state_file_close(file);
@@ -160,19 +178,53 @@ static int print_line(const char *text, struct error *err)
     return 0;
 }
 
-static int command_inventory(struct settings *settings, struct error *err)
+/* Of this machine or of a copied tree; NULL on failure. */
+static struct inventory *read_once(const struct settings *settings,
+                                   struct error *err)
 {
+    struct inventory *inventory = NULL;
+    /* What is missing is told in the answer. */
+    log_configure("error", NULL);
     struct host_backend *host = host_linux_open(settings->root, err);
     if (!host)
-        return -1;
-    auto_inventory struct inventory *inventory =
-        host->ops->inventory(host, err);
+        return NULL;
+    if (*settings->root ||
+        use_libvirt(settings, host, LIBVIRT_WAIT_MS, err) == 0)
+        inventory = host->ops->inventory(host, err);
     host->ops->close(host);
+    return inventory;
+}
+
+static int command_inventory(struct settings *settings, struct error *err)
+{
+    auto_inventory struct inventory *inventory = read_once(settings, err);
     if (!inventory)
         return -1;
     auto_json json_t *value = wire_inventory(inventory);
     auto_free char *text = json_dumps(value, JSON_INDENT(2));
     return print_line(text, err);
+}
+
+/* For people: one check a line, and what to do about it below. */
+static int command_readiness(struct settings *settings, struct error *err)
+{
+    auto_inventory struct inventory *inventory = read_once(settings, err);
+    if (!inventory)
+        return -1;
+    size_t failed = 0;
+    for (size_t i = 0; i < inventory->check_count; i++) {
+        const struct readiness_check *check = &inventory->checks[i];
+        enum check_status status = (enum check_status)check->status;
+        printf("%-8s %-20s %s\n", check_status_name(status), check->name,
+               check->reason);
+        if (*check->remedy)
+            printf("%-8s %-20s to do: %s\n", "", "", check->remedy);
+        failed += status == CHECK_FAILED;
+    }
+    if (fflush(stdout) == EOF)
+        return error_set(err, ERROR_IO, "the output can't be written");
+    return failed ? error_set(err, ERROR_INVALID, "%zu checks failed", failed)
+                  : 0;
 }
 
 static int command_adopt(struct settings *settings, struct error *err)
@@ -227,6 +279,10 @@ static const struct command {
     {"inventory", ITEMS(inventory_items), command_inventory,
      "print what this host has, as JSON, without a scheduler",
      "sriov-agent inventory --root /tmp/copied-host -o json"},
+    {"readiness", ITEMS(inventory_items), command_readiness,
+     "tell what this host has and lacks for VFs in VMs; exit 1 if a check "
+     "failed",
+     "sriov-agent readiness"},
     {"adopt", ITEMS(adopt_items), command_adopt,
      "follow another cluster from now on, keeping the VFs that are held",
      "sriov-agent adopt --cluster-id 0192f0a1-7c1e-7cc3-98c4-dc0c0c07398f"},

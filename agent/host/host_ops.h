@@ -107,6 +107,11 @@ struct host_backend {
 /* The real host. 'root' "" = this machine; else sysfs and proc are read below
  * it, nothing can be written and there are no events. NULL on failure. */
 struct host_backend *host_linux_open(const char *root, struct error *err);
+/* Ask libvirt at 'uri' too: its version and QEMU's, and what readiness says of
+ * them. A thread of its own does so and tries again by itself; the host's events
+ * tell what it found out. Waits at most 'wait_ms' for the first answer. Once. */
+int host_linux_use_libvirt(struct host_backend *host, const char *uri,
+                           int wait_ms, struct error *err);
 /* From now on no PF counts as one that carries the host's own traffic, so that
  * a test can cut a host off from its scheduler. Tests only: on a host that
  * matters the next change of a PF may be the last that it hears of. */

@@ -7,7 +7,9 @@
 #include "agent/host/hold.h"
 #include "agent/host/networks.h"
 #include "agent/host/pf.h"
+#include "agent/host/readiness.h"
 #include "common/base/mem.h"
+#include "common/base/str.h"
 
 #include <linux/netlink.h>
 #include <string.h>
@@ -74,6 +76,31 @@ static size_t read_pfs(struct linux_host *host, const struct scan *scan,
     return found;
 }
 
+/* What libvirt says, and the checks. */
+static void set_readiness(struct linux_host *host, const struct scan *scan,
+                          struct inventory *inventory)
+{
+    char text[32];
+    struct readiness_check checks[HOST_CHECKS_MAX];
+    auto_libvirt_status struct libvirt_status *libvirt =
+        host->libvirt ? libvirt_status(host->libvirt) : NULL;
+    const struct readiness_input input = {.scan = scan,
+                                          .pfs = inventory->pfs,
+                                          .pf_count = inventory->pf_count,
+                                          .kernel = inventory->kernel,
+                                          .modules = &host->modules,
+                                          .libvirt = libvirt};
+    size_t count = readiness_read(&input, checks);
+    inventory_set_checks(inventory, checks, count);
+    if (!libvirt)
+        return;
+    inventory->libvirt_version =
+        str_intern(libvirt_version_text(libvirt->version, text));
+    if (strcmp(libvirt->driver, "QEMU") == 0)
+        inventory->qemu_version =
+            str_intern(libvirt_version_text(libvirt->hypervisor_version, text));
+}
+
 static struct inventory *linux_inventory(struct host_backend *backend,
                                          struct error *err)
 {
@@ -110,6 +137,7 @@ static struct inventory *linux_inventory(struct host_backend *backend,
     inventory->kernel = facts.kernel;
     inventory->vcpus = facts.vcpus;
     inventory->memory_mib = facts.memory_mib;
+    set_readiness(host, &scan, inventory);
     return inventory;
 }
 
@@ -148,6 +176,8 @@ static int linux_changes(struct host_backend *backend, struct host_changes *out,
     if (events_drain(host->events, out, err) < 0)
         return -1;
     pf_sets_drain(host->sets, out);
+    if (host->libvirt && libvirt_changed(host->libvirt))
+        out->host_facts = true;
     return 0;
 }
 
@@ -176,6 +206,24 @@ static int linux_pf_set(struct host_backend *backend, const struct pf_key *key,
     return pf_sets_set(host->sets, key, target, now, err);
 }
 
+int host_linux_use_libvirt(struct host_backend *backend, const char *uri,
+                           int wait_ms, struct error *err)
+{
+    struct linux_host *host = linux_of(backend);
+    if (!host->events)
+        return error_set(err, ERROR_INVALID,
+                         "a copied tree has no libvirt to ask");
+    host->libvirt = libvirt_open(&(struct libvirt_config){.uri = uri}, err);
+    if (!host->libvirt)
+        return -1;
+    if (events_watch(host->events, libvirt_fd(host->libvirt), err) < 0) {
+        libvirt_close(take_ptr(host->libvirt));
+        return -1;
+    }
+    libvirt_wait(host->libvirt, wait_ms);
+    return 0;
+}
+
 void host_linux_ignore_management(struct host_backend *backend)
 {
     linux_of(backend)->ignore_management = true;
@@ -186,6 +234,7 @@ static void linux_close(struct host_backend *backend)
     if (!backend)
         return;
     struct linux_host *host = linux_of(backend);
+    libvirt_close(host->libvirt);
     pf_sets_free(host->sets);
     events_close(host->events);
     devlink_close(host->devlink);

@@ -4,7 +4,9 @@
 
 #include "agent/host/events.h"
 #include "agent/host/host_ops.h"
+#include "agent/host/libvirt.h"
 #include "agent/host/management.h"
+#include "agent/host/modules.h"
 #include "agent/host/pf_set.h"
 #include "agent/host/scan.h"
 
@@ -18,6 +20,8 @@ struct linux_host {
     bool ignore_management;       /* no PF counts as one: tests only */
     struct events *events;        /* NULL for a copied tree */
     struct pf_sets *sets;         /* NULL for a copied tree */
+    struct libvirt *libvirt;      /* NULL: it is not asked */
+    struct modules modules;
 };
 
 /* vf_write.c */

@@ -111,7 +111,7 @@ static ssize_t read_whole(int fd, char *out, size_t size)
     return (ssize_t)have;
 }
 
-static int open_regular(const struct sysfs *sysfs, const char *path)
+int sysfs_open_file(const struct sysfs *sysfs, const char *path)
 {
     auto_close int fd = open_below(sysfs, path, O_RDONLY | O_NONBLOCK);
     struct stat st;
@@ -128,7 +128,7 @@ int sysfs_read(const struct sysfs *sysfs, const char *path, char *out,
                size_t size, struct error *err)
 {
     char text[SYSFS_TEXT_MAX + 1];
-    auto_close int fd = open_regular(sysfs, path);
+    auto_close int fd = sysfs_open_file(sysfs, path);
     ssize_t length = fd < 0 ? -1 : read_whole(fd, text, sizeof text);
     if (length < 0)
         return error_set_sys(err, errno, "read '/%s'", path);
@@ -174,7 +174,7 @@ static char *read_growing(int fd, size_t limit)
 char *sysfs_read_all(const struct sysfs *sysfs, const char *path, size_t limit,
                      struct error *err)
 {
-    auto_close int fd = open_regular(sysfs, path);
+    auto_close int fd = sysfs_open_file(sysfs, path);
     char *text = fd < 0 ? NULL : read_growing(fd, limit);
     if (!text)
         error_fill_sys(err, errno, "read '/%s'", path);

@@ -49,6 +49,9 @@ int sysfs_read(const struct sysfs *sysfs, const char *path, char *out,
 /* A whole file of at most 'limit' bytes in new memory, or NULL. */
 char *sysfs_read_all(const struct sysfs *sysfs, const char *path, size_t limit,
                      struct error *err);
+/* A descriptor of a file for reading at offsets ('config' of PCI devices); -1
+ * if there is none, with errno. */
+int sysfs_open_file(const struct sysfs *sysfs, const char *path);
 /* A whole number, decimal or with 0x, in min..max. */
 int sysfs_read_number(const struct sysfs *sysfs, const char *path, int64_t min,
                       int64_t max, int64_t *out, struct error *err);
