@@ -14,6 +14,8 @@
 #include "scheduler/handlers/handlers.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +24,9 @@
 #include <unistd.h>
 
 #define STOP_MS 5000
+#define TRIM_MS 10000
+/* Each arena keeps its own holes; more would only keep more. */
+#define ARENAS 2
 
 struct settings {
     char *listen, *data, *config, *log_level, *address_file;
@@ -212,14 +217,22 @@ static int tell_ready(const struct parts *parts,
     return 0;
 }
 
-/* Returns the number of the signal that ended the service. */
+/* Returns the number of the signal that ended the service. Meanwhile what
+ * bursts of reports left behind in the heap goes back to the system: pages that
+ * are free between what is kept, which free() alone never returns. */
 static int wait_signal(int fd)
 {
     struct signalfd_siginfo info;
-    while (read(fd, &info, sizeof info) != sizeof info)
-        if (errno != EINTR)
+    struct pollfd polled = {.fd = fd, .events = POLLIN};
+    for (;;) {
+        int ready = poll(&polled, 1, TRIM_MS);
+        if (ready == 0)
+            malloc_trim(0);
+        else if (ready > 0 && read(fd, &info, sizeof info) == sizeof info)
+            return (int)info.ssi_signo;
+        else if (errno != EINTR)
             return SIGTERM;
-    return (int)info.ssi_signo;
+    }
 }
 
 static int run(const struct settings *settings)
@@ -227,6 +240,7 @@ static int run(const struct settings *settings)
     struct error err = {0};
     struct parts parts = {0};
     sigset_t signals;
+    mallopt(M_ARENA_MAX, ARENAS);
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);

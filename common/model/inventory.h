@@ -52,12 +52,15 @@ struct vf {
     int32_t msix_vectors; /* sriov_vf_msix_count: about its queues; -1 = not
                              told by the driver */
     char netdev[NETDEV_NAME_SIZE]; /* "" = none on the host */
-    const char *driver;            /* interned; "" = none bound */
-    const char *reason; /* interned; why external or quarantined, else "" */
-    struct uuid port;   /* the port that the agent holds it for; zero = none */
     struct policy policy; /* as the kernel reads; 'set' = what it tells */
-    int64_t observed_at;  /* when the kernel was read, ns */
+    const char *driver;   /* interned; "" = none bound */
+    const char *reason;   /* interned; why external or quarantined, else "" */
+    struct uuid port;    /* the port that the agent holds it for; zero = none */
+    int64_t observed_at; /* when the kernel was read, ns */
 };
+/* A scheduler holds a million of them: order the members so that none is
+ * padded. */
+_Static_assert(sizeof(struct vf) <= 104, "struct vf has grown");
 
 enum eswitch_mode {
     ESWITCH_NONE, /* no devlink eswitch */

@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The figures by name. Each takes a plan and gives its rows: ours, what it is compared with, and the goal. What is
 compared is measured in turns, and the median of the turns is told, because a machine is seldom ours alone."""
+import json
+import os
+import subprocess
+import time
 from statistics import median
 
-
-from stage import Parts, Stage, cpu_ns, load, private_dirty
+import stage
+from stage import Parts, Scheduler, Stage, cpu_ns, eventually, load, private_dirty
 
 
 class Plan:
     def __init__(self, quick=False):
+        self.quick = quick
         self.rounds = 2 if quick else 5
         self.claims = 1000 if quick else 3000
-        self.seconds = 5 if quick else 20
 
 
 def row(figure, unit, ours, baseline=None, goal=None, most=None, ratios=None, raw=None):
@@ -94,20 +98,161 @@ def refusal(plan):
                 raw=turns)]
 
 
-def scheduler_memory(plan):
-    """private dirty memory of the scheduler per VF, above an empty one's"""
-    ours = Stage(200 if plan.rounds < 5 else 1000, pfs=2, vfs=64)
-    vfs = ours.hosts * ours.pfs * ours.vfs
-    full = private_dirty(ours.pid)
-    empty = ours.empty_dirty
+def core(plan):
+    """a decision of the core alone, in ns of CPU, at 100, 1,000 and 10,000 hosts; the goal is on the growth"""
+    sizes = [100, 1000, 10000]
+    done = subprocess.run([stage.program("bench-core"), str(plan.rounds), str(plan.claims // 3), "20", *map(str, sizes)],
+                          check=True, stdout=subprocess.PIPE)
+    sides = json.loads(done.stdout)
+    rows = []
+    for side in sides:
+        few = sides[0]
+        for name in ("create", "refuse"):
+            rows.append(row(f"core-{name}-{side['hosts']}", "ns CPU", median(side[name + "_ns"]), median(few[name + "_ns"]),
+                            ratios=[x / y for x, y in zip(side[name + "_ns"], few[name + "_ns"])], raw=side))
+    return rows
+
+
+def memory_row(hosts, pfs=2, vfs=64):
+    ours = Stage(hosts, pfs=pfs, vfs=vfs)
+    time.sleep(12)  # the scheduler gives free pages back every 10 s
+    count = hosts * pfs * vfs
+    full, empty = private_dirty(ours.pid), ours.empty_dirty
     ours.close()
-    return [row("scheduler-memory", "bytes per VF", (full - empty) / vfs, goal="at most 200", most=200,
-                raw={"vfs": vfs, "full": full, "empty": empty})]
+    return row(f"scheduler-memory-{hosts}", "bytes per VF", (full - empty) / count, goal="at most 200", most=200,
+               raw={"vfs": count, "full": full, "empty": empty})
+
+
+def scheduler_memory(plan):
+    """private dirty memory of the scheduler per VF above an empty one's, with 1,000 and 10,000 hosts of 128 VFs"""
+    return [memory_row(hosts) for hosts in ((200,) if plan.quick else (1000, 10000))]
+
+
+class Agent:
+    """A real sriov-agent on this machine that follows an empty scheduler. It never writes: no PF is allowed, no probing."""
+
+    def __init__(self):
+        self.scheduler = Scheduler(*stage.QUIET).start()
+        token = os.path.join(self.scheduler.folder, "token")
+        with open(token, "w", encoding="ascii") as file:
+            file.write(self.scheduler.enroll("this"))
+        os.chmod(token, 0o600)
+        program = os.path.join(stage.BUILD, "bin", "sriov-agent")
+        linked = subprocess.run(["ldd", program], check=True, stdout=subprocess.PIPE, text=True).stdout
+        self.libvirt = "libvirt" in linked and os.path.exists("/run/libvirt/libvirt-sock")
+        self.process = subprocess.Popen([
+            program, "run", "--server", "http://" + self.scheduler.address, "--name", "this", "--token-file", token,
+            "--state-dir", os.path.join(self.scheduler.folder, "agent"), "--no-probe", "--log-level", "error"])
+        eventually(lambda: self.scheduler.get("/v1/hosts/this")["state"] == "ready", 30, "the agent's first report")
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(30)
+        self.scheduler.stop()
+        self.scheduler.close()
+
+
+def agent(plan):
+    """private dirty memory of a real agent that has reported, and its CPU while nothing changes"""
+    seconds = 10 if plan.quick else 60
+    side = Agent()
+    time.sleep(10)
+    memory = private_dirty(side.process.pid)
+    before = cpu_ns(side.process.pid)
+    time.sleep(seconds)
+    spent = cpu_ns(side.process.pid) - before
+    side.close()
+    note = "with libvirt" if side.libvirt else "without libvirt"
+    return [row("agent-memory", f"MiB, {note}", memory / 2**20, goal="at most 12", most=12),
+            row("agent-idle", f"% of a core, {note}", spent / seconds / 1e7, goal="at most 0.1", most=0.1, raw={"seconds": seconds})]
+
+
+class Beside:
+    """A second client that runs while something else is measured."""
+
+    def __init__(self, command, path=None):
+        self.path = path
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def end(self):
+        out, _ = self.process.communicate(timeout=60)
+        if self.process.returncode:
+            raise RuntimeError(f"the client beside ended with {self.process.returncode}")
+        result = json.loads(out.splitlines()[-1])
+        if self.path:
+            os.unlink(self.path)
+            expect(result, 200)
+        return result
+
+
+def load_beside(ours, lines, connections, *options):
+    path = stage.write_lines(lines)
+    return Beside(stage.load_command(ours.address, path, connections, *options), path)
+
+
+def trickle(ours, seconds):
+    beside = Beside([stage.program("bench-client"), "--trickle", "1000", "--seconds", str(seconds), ours.address])
+    beside.process.stdout.readline()  # all are connected
+    return beside
+
+
+def big_bodies(ours, seconds):
+    """Dry runs of 64 KiB, exactly the limit, 160 a second."""
+    body = '{"name":"big","vcpus":1,"memory_mib":512,"ports":[{}]}'
+    line = f"POST /v1/vms?dry_run=true {ours.admin} " + body[:-1] + " " * (65536 - len(body)) + "}"
+    return load_beside(ours, [line], 16, "--period-us", "100000", "--seconds", str(seconds))
+
+
+def big_report(ours, seconds):
+    """A report of nearly 8 MiB, the limit, each second."""
+    lines = [ours.big_report(ours.next_sequence()) for _ in range(seconds)]
+    return load_beside(ours, lines, 1, "--period-us", "1000000")
+
+
+def burst(ours, seconds):
+    """100 agents, all of which report at the same instant, each second."""
+    lines = []
+    for _ in range(seconds):
+        sequence = ours.next_sequence()
+        lines += [ours.report(i, sequence) for i in range(100)]
+    return load_beside(ours, lines, 100, "--period-us", "1000000")
+
+
+def slow_clients(plan):
+    """p99 of a placement while others trickle, send bodies at the limit, report all at once, against the quiet p99"""
+    kinds = {"slow-clients": trickle, "big-bodies": big_bodies, "big-report": big_report, "agents-at-once": burst}
+    seconds = 3 if plan.quick else 5
+    ours = Stage(101)
+    ratios, p99, quiet_p99, raw = ({kind: [] for kind in kinds} for _ in range(4))
+
+    def probe():
+        # Four connections, 200 placements a second.
+        result = load(ours.address, ours.claims(200 * (seconds - 1)), 4, "--period-us", "20000")
+        expect(result, 201)
+        return result
+
+    claim_round(ours, ours.claims(500))
+    for _ in range(1 if plan.quick else 3):
+        for kind, start in kinds.items():
+            quiet = probe()
+            beside = start(ours, seconds)
+            busy = probe()
+            other = beside.end()
+            ratios[kind].append(busy["p99_us"] / quiet["p99_us"])
+            p99[kind].append(busy["p99_us"])
+            quiet_p99[kind].append(quiet["p99_us"])
+            raw[kind].append({"quiet": quiet, "busy": busy, "beside": other})
+    ours.close()
+    return [row(kind, "µs p99", median(p99[kind]), median(quiet_p99[kind]), "at most 2x", 2.0, ratios[kind], {"turns": raw[kind]})
+            for kind in kinds]
 
 
 ALL = {
     "claim": claim,
     "claim-10000": claim_10000,
     "refusal": refusal,
+    "core": core,
+    "slow-clients": slow_clients,
+    "agent": agent,
     "scheduler-memory": scheduler_memory,
 }

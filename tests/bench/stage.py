@@ -15,7 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("SRIOV_BUILD", os.path.join(ROOT, "build", "release"))
 os.environ.setdefault("SRIOV_BIN", os.path.join(BUILD, "bin"))
 sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
-from harness import Scheduler, pf  # noqa: E402 pylint: disable=wrong-import-position
+from harness import Scheduler, eventually, pf  # noqa: E402 pylint: disable=wrong-import-position
 
 # On the disk that the build is on: /tmp may be memory.
 WORK = os.path.join(BUILD, "bench", "work")
@@ -96,7 +96,7 @@ class Stage:
 
     def __init__(self, hosts, pfs=2, vfs=64, network="physnet0"):
         self.hosts, self.pfs, self.vfs = hosts, pfs, vfs
-        self.tokens, self.named = [], 0
+        self.tokens, self.named, self.sequence = [], 0, 1
         self.scheduler = Scheduler(*QUIET).start()
         self.empty_dirty = private_dirty(self.pid)
         self.admin = self.scheduler.token
@@ -124,8 +124,9 @@ class Stage:
             last = min(first + 1000, self.hosts)
             answers(self.address, (self.report(i, 1) for i in range(first, last)), 8)
         change = json.dumps({"allowed": True, "physical_network": self.network})
+        # Few at a time: each answer shows the whole PF.
         answers(self.address, (f"PATCH /v1/hosts/{self.host_name(i)}/pfs/{key} {self.admin} {change}"
-                               for i in range(self.hosts) for key in self.keys))
+                               for i in range(self.hosts) for key in self.keys), 8)
 
     def report(self, index, sequence):
         """The request line of a host's full report."""
@@ -142,6 +143,24 @@ class Stage:
             self.template = json.dumps(document, separators=(",", ":")).replace('"@SEQUENCE@"', "@SEQUENCE@")
         body = self.template.replace("@HOST@", self.host_name(index)).replace("@MACHINE@", self.machines[index])
         return f"PUT /v1/agents/{self.host_name(index)}/observed {self.tokens[index]} " + body.replace("@SEQUENCE@", str(sequence))
+
+    def next_sequence(self):
+        self.sequence += 1
+        return self.sequence
+
+    def big_report(self, sequence):
+        """The last host's report of nearly 8 MiB, the most that a report may have: PFs that nobody allowed."""
+        index = self.hosts - 1
+        method, path, token, body = self.report(index, sequence).split(" ", 3)
+        document = json.loads(body)
+        room, more = 8 * 2**20 - len(body) - 4096, pf("0000:80:00.0", 1024, speed=25000)
+        for i, vf in enumerate(more["vfs"]):
+            vf["address"] = f"0000:{0x81 + i // 256:02x}:{i // 8 % 32:02x}.{i % 8}"
+        size = len(json.dumps(more, separators=(",", ":"))) + 1
+        for number in range(room // size):
+            key = f"0000:{0x80 + number:02x}:00.0"
+            document["inventory"]["pfs"].append({**more, "key": key, "address": key})
+        return f"{method} {path} {token} " + json.dumps(document, separators=(",", ":"))
 
     def claims(self, count, network=None):
         """Request lines of VMs with one VF port each, under names of their own."""
