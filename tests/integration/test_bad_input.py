@@ -149,7 +149,7 @@ class Bad(Fixture):
         self.refused(self.vm(placement={"where": "here"}), 400, "unknown_field", "placement.where")
         self.refused(self.s.call("POST", "/v1/hosts", {"name": "x", "id": 1}), 400, "unknown_field", "id")
         self.refused(self.s.call("PATCH", "/v1/hosts/bad1", {"state": "ready"}), 400, "unknown_field", "state")
-        self.refused(self.s.call("PATCH", "/v1/hosts/bad1/pfs/0000:3b:00.0", {"num_vfs": 4}), 400, "unknown_field", "num_vfs")
+        self.refused(self.s.call("PATCH", "/v1/hosts/bad1/pfs/0000:3b:00.0", {"eswitch_mode": "switchdev"}), 400, "unknown_field", "eswitch_mode")
         self.refused(self.s.call("POST", "/v1/tokens", {"name": "x", "role": "viewer", "secret": "y"}), 400, "unknown_field", "secret")
 
     def test_wrong_types_and_missing_members(self):
