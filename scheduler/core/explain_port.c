@@ -174,11 +174,50 @@ static void say_capability(const struct want *want, size_t port,
                     .support));
 }
 
-static void say_taken(const struct port_want *wanted, const struct pf_slot *pf,
-                      char *text, size_t size)
+static void say_bandwidth(const struct port_want *wanted,
+                          const struct nearest *nearest, char *text,
+                          size_t size)
 {
+    const struct pf_slot *pf = nearest->pf;
+    uint32_t rate = wanted->policy.min_tx_rate_mbps;
+    if (nearest->distance == DISTANCE_BANDWIDTH_UNKNOWN)
+        explain_say(text, size,
+                    "PF %s: its driver tells no link speed, so "
+                    "min_tx_rate_mbps %u can't be promised: set the PF's "
+                    "link_speed_mbps",
+                    pf->pf->key.text, rate);
+    else
+        explain_say(text, size,
+                    "PF %s: %" PRIu64 " of %" PRIu64
+                    " Mbit/s are promised, %u more are asked for",
+                    pf->pf->key.text, pf->committed_mbps,
+                    pf->class->promisable_mbps, rate);
+}
+
+/* It would fit, but for what is taken of it. */
+static void say_taken(const struct port_want *wanted,
+                      const struct nearest *nearest, char *text, size_t size)
+{
+    const struct pf_slot *pf = nearest->pf;
     const char *key = pf->pf->key.text;
-    if (pf->given || pf->held_as_whole)
+    if (nearest->distance == DISTANCE_HAS_VFS)
+        explain_say(text, size,
+                    "PF %s has VFs or is set to have some: only one with "
+                    "num_vfs 0 is given as a whole",
+                    key);
+    else if (nearest->distance == DISTANCE_USED)
+        explain_say(text, size, "PF %s is used by the host itself (%s)", key,
+                    pf->pf->used_by);
+    else if (nearest->distance == DISTANCE_CHANGING)
+        explain_say(text, size,
+                    "PF %s is being changed by its agent and takes nothing new "
+                    "until that is done",
+                    key);
+    else if (nearest->distance == DISTANCE_FITS)
+        explain_say(text, size,
+                    "PF %s has %u free: not enough for all ports together", key,
+                    pf->free);
+    else if (pf->given || pf->held_as_whole)
         explain_say(text, size, "PF %s is given away as a whole", key);
     else if (wanted->whole)
         explain_say(text, size, "PF %s: ports still hold something of it", key);
@@ -235,46 +274,21 @@ void explain_distance(const struct want *want, size_t port,
                     pf->class->physical_network, key);
         break;
     case DISTANCE_MAC:
-        explain_say(text, size, "the MAC is in use on physical network '%s'",
-                    pf->class->physical_network);
+        explain_say(
+            text, size, "the MAC%s%s is in use on physical network '%s'",
+            want->ports[port].own_mac ? " of PF " : "",
+            want->ports[port].own_mac ? key : "", pf->class->physical_network);
         break;
     case DISTANCE_BANDWIDTH_UNKNOWN:
-        explain_say(text, size,
-                    "PF %s: its driver tells no link speed, so "
-                    "min_tx_rate_mbps %u can't be promised: set the PF's "
-                    "link_speed_mbps",
-                    key, want->ports[port].policy.min_tx_rate_mbps);
-        break;
     case DISTANCE_BANDWIDTH:
-        explain_say(text, size,
-                    "PF %s: %" PRIu64 " of %" PRIu64
-                    " Mbit/s are promised, %u more are asked for",
-                    key, pf->committed_mbps, pf->class->promisable_mbps,
-                    want->ports[port].policy.min_tx_rate_mbps);
+        say_bandwidth(&want->ports[port], nearest, text, size);
         break;
     case DISTANCE_HAS_VFS:
-        explain_say(text, size,
-                    "PF %s has VFs or is set to have some: only one with "
-                    "num_vfs 0 is given as a whole",
-                    key);
-        break;
     case DISTANCE_USED:
-        explain_say(text, size, "PF %s is used by the host itself (%s)", key,
-                    pf->pf->used_by);
-        break;
     case DISTANCE_NO_FREE_VF:
-        say_taken(&want->ports[port], pf, text, size);
-        break;
     case DISTANCE_CHANGING:
-        explain_say(text, size,
-                    "PF %s is being changed by its agent and takes nothing new "
-                    "until that is done",
-                    key);
-        break;
     case DISTANCE_FITS:
-        explain_say(text, size,
-                    "PF %s has %u free: not enough for all ports together", key,
-                    pf->free);
+        say_taken(&want->ports[port], nearest, text, size);
         break;
     case DISTANCE_MAX:
         break;
