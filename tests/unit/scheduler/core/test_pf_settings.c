@@ -293,6 +293,41 @@ START_TEST(what_the_agent_made_of_it_is_told)
 }
 END_TEST
 
+START_TEST(a_pf_on_its_way_takes_no_claims_until_the_agent_is_done)
+{
+    struct fleet fleet;
+    fleet_init(&fleet);
+    struct agent *agent = fleet_host(&fleet, "a", 1, igb);
+    static struct placement_reasons reasons;
+    struct vm_request request = vm_request("web", 1);
+    ck_assert_int_eq(fleet_patch_pf(&fleet, "a", PF, num_vfs(2)), 0);
+    /* By partial reports that tell of nothing else. */
+    static const enum pf_phase phases[] = {
+        PF_PENDING,  PF_APPLYING, PF_CONFIRMING, PF_REVERTING,
+        PF_REJECTED, PF_FAILED,   PF_APPLIED};
+    for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
+        auto_observed struct observed *news = agent_observed(&fleet, agent);
+        news->full = false;
+        news->base = news->sequence - 1;
+        ref_put(news->inventory);
+        news->inventory = NULL;
+        news->pfs[0].phase = (uint8_t)phases[i];
+        ck_assert_int_eq(fleet_observe(&fleet, "a", news), 0);
+        fleet_check(&fleet);
+        struct vm *vm = fleet_create(&fleet, &request, &reasons);
+        ck_assert_int_eq(vm != NULL, i >= 4);
+        if (!vm) {
+            ck_assert_ptr_nonnull(find_reason(&reasons, "pf_changing", ""));
+            continue;
+        }
+        ck_assert_int_eq(fleet_delete(&fleet, &vm->id), 0);
+        fleet_report(&fleet, "a");
+        ref_put(vm);
+    }
+    fleet_done(&fleet);
+}
+END_TEST
+
 START_TEST(a_word_counts_but_for_what_a_probe_disproved)
 {
     struct fleet fleet;
@@ -359,5 +394,6 @@ CHECK_MAIN("scheduler/core/pf_settings",
            a_restart_goes_on_from_the_settings_revisions,
            a_failed_commit_takes_the_revision_back,
            what_the_agent_made_of_it_is_told,
+           a_pf_on_its_way_takes_no_claims_until_the_agent_is_done,
            a_word_counts_but_for_what_a_probe_disproved,
            a_ratio_is_not_lowered_below_what_is_promised);
