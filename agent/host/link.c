@@ -88,6 +88,20 @@ static bool take_link_state(struct nlattr *attr, uint8_t *out)
     return true;
 }
 
+static bool counts(struct nlattr *statistics)
+{
+    struct nlattr *counter;
+    int left;
+    nla_for_each_nested(counter, statistics, left)
+    {
+        uint64_t value = 0;
+        /* IFLA_VF_STATS_PAD is empty. */
+        if (take(counter, &value, sizeof value) && value)
+            return true;
+    }
+    return false;
+}
+
 static void take_vf(struct nlattr *entry, struct link_vfs *out)
 {
     struct nlattr *tb[IFLA_VF_MAX + 1];
@@ -113,6 +127,8 @@ static void take_vf(struct nlattr *entry, struct link_vfs *out)
         policy.set |= POLICY_BIT(POLICY_TRUST);
     if (take_link_state(tb[IFLA_VF_LINK_STATE], &policy.link_state))
         policy.set |= POLICY_BIT(POLICY_LINK_STATE);
+    if (tb[IFLA_VF_STATS] && counts(tb[IFLA_VF_STATS]))
+        out->counted = true;
     out->policies[mac.vf] = policy;
     out->reported = true;
 }
@@ -173,12 +189,12 @@ static void on_vfs(void *context, const struct nlmsghdr *answer)
     link_parse_vfs(answer, context);
 }
 
-int link_read_vfs(struct nl_port *port, const char *netdev,
+int link_read_vfs(struct nl_port *port, const char *netdev, bool statistics,
                   struct link_vfs *out, struct error *err)
 {
     auto_nl_msg struct nl_msg *msg = request_link(netdev);
-    /* Without statistics: they would make 330 VFs only about 150. */
-    nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS);
+    uint32_t skip = statistics ? 0 : RTEXT_FILTER_SKIP_STATS;
+    nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_VF | skip);
     char what[64];
     snprintf(what, sizeof what, "read the VFs of '%s'", netdev);
     auto_link_vfs struct link_vfs found = {0};

@@ -14,14 +14,18 @@
 struct link_vfs {
     uint32_t count; /* IFLA_NUM_VF */
     bool reported;  /* the driver tells policy at all (ndo_get_vf_config) */
-    size_t size;    /* of 'policies'; those that were not told have set = 0 */
+    bool counted; /* a counter of a VF is not zero: the driver counts. Where it
+                       does not (no ndo_get_vf_stats), the kernel fills in zeros */
+    size_t size;  /* of 'policies'; those that were not told have set = 0 */
     struct policy *policies; /* by VF index */
 };
 void link_vfs_done(struct link_vfs *vfs);
 #define auto_link_vfs __attribute__((cleanup(link_vfs_done)))
 
-/* One request for one device, so its answer is not cut as a dump's would be. */
-int link_read_vfs(struct nl_port *port, const char *netdev,
+/* One request for one device, so its answer is not cut as a dump's would be.
+ * 'statistics': with the VFs' counters, which some drivers ask their firmware
+ * for, one VF after the other, and with which the list ends after 218 VFs. */
+int link_read_vfs(struct nl_port *port, const char *netdev, bool statistics,
                   struct link_vfs *out, struct error *err);
 
 /* Take the VF list of one RTM_NEWLINK message. Apart for tests. */

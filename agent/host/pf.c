@@ -139,18 +139,14 @@ static void read_network(const struct scan *scan, const char *folder,
     if (scan->route && pf->netdev[0])
         pf->bridge_mode = (uint8_t)bridge_modes_find(
             &scan->cache->bridge_modes, scan->route, scan->notes, pf->netdev);
-    pf_policy_read(scan, pf);
+    pf_policy_read(scan, known, pf);
 }
 
 /* VFs of other devices have no policy, and there is nothing to ask netlink. */
 static void set_no_network(struct pf *pf)
 {
     int64_t now = timestamp_now();
-    for (int field = 0; field < POLICY_FIELD_MAX; field++)
-        pf->capabilities.field[field] =
-            (struct capability){.support = CAPABILITY_UNSUPPORTED,
-                                .source = CAPABILITY_SOURCE_PROBED,
-                                .note = str_intern("not a network device")};
+    pf_policy_none(pf, "not a network device");
     for (size_t i = 0; i < pf->vf_count; i++)
         pf->vfs[i].observed_at = now;
 }
@@ -187,6 +183,7 @@ struct pf *pf_read(const struct scan *scan, const struct pf_key *key,
         read_network(scan, folder.text, known, pf);
     else
         set_no_network(pf);
+    pf_policy_read_reset(scan, pf);
     pf_read_use(scan, folder.text, pf);
     pf->observed_at = timestamp_now();
     return take_ptr(pf);

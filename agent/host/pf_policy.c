@@ -1,46 +1,104 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading VF policy by netlink for a whole PF: see pf_policy.h.
+/* Reading VF policy by netlink for a whole PF, and what reading proves of its
+ * capabilities: see pf_policy.h.
  *
- * What reading can prove of capabilities is only what does not work: a driver
- * that reports no VF policy can't be proven to hold any, and a switch reported
- * as "-1" is not there. Everything else stays unknown here: a value that reads
- * back as zero says nothing of what could be set. */
+ * That is mostly what does not work: a driver that reports no VF policy can't be
+ * proven to hold any, and a switch reported as "-1" is not there. A value that
+ * reads back as zero says nothing of what could be set. */
 #include "agent/host/pf_policy.h"
 
+#include "agent/host/device.h"
 #include "agent/host/link.h"
 #include "common/base/str.h"
 #include "common/base/timestamp.h"
 
 #include <stdio.h>
+#include <string.h>
 
-static void set_unsupported(struct pf *pf, enum policy_field field,
-                            const char *note)
+/* VFs of a PF whose counters are asked for: see link_read_vfs(). */
+#define STATISTICS_VFS_MAX 64
+
+static struct capability proven(enum capability_support support,
+                                const char *note)
 {
-    pf->capabilities.field[field] =
-        (struct capability){.support = CAPABILITY_UNSUPPORTED,
-                            .source = CAPABILITY_SOURCE_PROBED,
-                            .note = str_intern(note)};
+    return (struct capability){.support = (uint8_t)support,
+                               .source = CAPABILITY_SOURCE_PROBED,
+                               .note = str_intern(note)};
 }
 
 static void judge(struct pf *pf, const struct link_vfs *told)
 {
     if (!told->reported) {
-        for (int field = 0; field < POLICY_FIELD_MAX; field++)
-            set_unsupported(pf, (enum policy_field)field,
-                            "the driver reports no VF policy");
+        pf_policy_none(pf, "the driver reports no VF policy");
         return;
     }
+    struct capability *statistics =
+        &pf->capabilities.trait[CAPABILITY_TRAIT_STATISTICS];
+    if (told->counted)
+        *statistics = proven(CAPABILITY_SUPPORTED, "");
     const struct policy *first = NULL;
     for (size_t i = 0; i < told->size && !first; i++)
         if (told->policies[i].set)
             first = &told->policies[i];
     for (int field = 0; first && field < POLICY_FIELD_MAX; field++)
         if (!policy_has(first, (enum policy_field)field))
-            set_unsupported(pf, (enum policy_field)field,
-                            "the driver does not report it");
+            pf->capabilities.field[field] =
+                proven(CAPABILITY_UNSUPPORTED, "the driver does not report it");
 }
 
-void pf_policy_read(const struct scan *scan, struct pf *pf)
+void pf_policy_none(struct pf *pf, const char *note)
+{
+    struct capability none = proven(CAPABILITY_UNSUPPORTED, note);
+    for (int field = 0; field < POLICY_FIELD_MAX; field++)
+        pf->capabilities.field[field] = none;
+    pf->capabilities.trait[CAPABILITY_TRAIT_DUAL_DELIVERY] = none;
+    pf->capabilities.trait[CAPABILITY_TRAIT_STATISTICS] = none;
+}
+
+void pf_policy_read_reset(const struct scan *scan, struct pf *pf)
+{
+    struct capability *flr = &pf->capabilities.trait[CAPABILITY_TRAIT_FLR];
+    char text[128], note[160];
+    if (pf->vf_count == 0)
+        return;
+    if (!pf->vfs[0].has_address) {
+        *flr = proven(CAPABILITY_UNSUPPORTED, "its VFs are no PCI functions");
+        return;
+    }
+    struct pf_key key = pf_key_of_pci(&pf->vfs[0].address);
+    struct sysfs_path folder = device_folder(&key);
+    struct sysfs_path path = sysfs_path("%s/reset_method", folder.text);
+    /* Since Linux 5.15; "flr bus". */
+    if (sysfs_read(scan->sysfs, path.text, text, sizeof text, NULL) == 0) {
+        bool has = strstr(text, "flr") != NULL;
+        snprintf(note, sizeof note, "its VFs are reset by: %s",
+                 *text ? text : "nothing");
+        *flr = proven(has ? CAPABILITY_SUPPORTED : CAPABILITY_UNSUPPORTED,
+                      has ? "" : note);
+        return;
+    }
+    path = sysfs_path("%s/reset", folder.text);
+    *flr = sysfs_exists(scan->sysfs, path.text)
+               ? proven(CAPABILITY_SUPPORTED, "the kernel does not tell how")
+               : proven(CAPABILITY_UNSUPPORTED, "its VFs have no reset");
+}
+
+/* Whether the driver counts is asked only with a whole reading of the host;
+ * between them what was proven stays. */
+static void keep_statistics(const struct pf *known, struct pf *pf)
+{
+    const struct capability *was =
+        &known->capabilities.trait[CAPABILITY_TRAIT_STATISTICS];
+    struct capability *is =
+        &pf->capabilities.trait[CAPABILITY_TRAIT_STATISTICS];
+    bool same = strcmp(known->driver, pf->driver) == 0;
+    if (same && was->support == CAPABILITY_SUPPORTED &&
+        was->source == CAPABILITY_SOURCE_PROBED)
+        *is = *was;
+}
+
+void pf_policy_read(const struct scan *scan, const struct pf *known,
+                    struct pf *pf)
 {
     char what[64];
     snprintf(what, sizeof what, "VF policy of %s", pf->key.text);
@@ -54,7 +112,8 @@ void pf_policy_read(const struct scan *scan, struct pf *pf)
     }
     auto_link_vfs struct link_vfs told = {0};
     struct error err = {0};
-    if (link_read_vfs(scan->route, pf->netdev, &told, &err) < 0) {
+    bool statistics = !known && pf->num_vfs <= STATISTICS_VFS_MAX;
+    if (link_read_vfs(scan->route, pf->netdev, statistics, &told, &err) < 0) {
         notes_error(scan->notes, what, &err);
         return;
     }
@@ -73,4 +132,6 @@ void pf_policy_read(const struct scan *scan, struct pf *pf)
                   missing);
     if (told.count)
         judge(pf, &told);
+    if (known && told.reported)
+        keep_statistics(known, pf);
 }

@@ -248,7 +248,7 @@ int linux_vf_read(struct host_backend *backend, const struct pf_key *pf,
     struct target target;
     auto_link_vfs struct link_vfs told = {0};
     if (find_target(backend, pf, vf_index, &target, err) < 0 ||
-        link_read_vfs(target.host->route, target.netdev, &told, err) < 0)
+        link_read_vfs(target.host->route, target.netdev, false, &told, err) < 0)
         return -1;
     if (vf_index >= told.count)
         return error_set(err, ERROR_VANISHED, "PF %s has no VF %u", pf->text,

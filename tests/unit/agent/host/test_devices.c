@@ -132,6 +132,34 @@ START_TEST(an_nvme_pf_is_listed_with_its_vfs_and_without_policy)
 }
 END_TEST
 
+START_TEST(how_vfs_are_reset_is_told_as_a_trait)
+{
+    static const struct {
+        const char *method, *reset; /* NULL = no such file */
+        enum capability_support support;
+        const char *note;
+    } cases[] = {
+        {"flr", "", CAPABILITY_SUPPORTED, ""},
+        {"af_flr pm bus", "", CAPABILITY_SUPPORTED, ""},
+        {"pm bus", "", CAPABILITY_UNSUPPORTED, "its VFs are reset by: pm bus"},
+        {"", NULL, CAPABILITY_UNSUPPORTED, "its VFs are reset by: nothing"},
+        /* before Linux 5.15 */
+        {NULL, "", CAPABILITY_SUPPORTED, "the kernel does not tell how"},
+        {NULL, NULL, CAPABILITY_UNSUPPORTED, "its VFs have no reset"},
+    };
+    make_device("0x010802", "nvme", "nvme");
+    if (cases[_i].method)
+        tree_text(&tree, VF_FOLDER "/reset_method", cases[_i].method);
+    if (cases[_i].reset)
+        tree_text(&tree, VF_FOLDER "/reset", cases[_i].reset);
+    const struct capability *flr =
+        &read_pf(PF)->capabilities.trait[CAPABILITY_TRAIT_FLR];
+    ck_assert_int_eq(flr->support, cases[_i].support);
+    ck_assert_int_eq(flr->source, CAPABILITY_SOURCE_PROBED);
+    ck_assert_str_eq(flr->note, cases[_i].note);
+}
+END_TEST
+
 START_TEST(an_nvme_vf_with_an_unused_disk_is_free)
 {
     make_device("0x010802", "nvme", "nvme");
@@ -413,6 +441,7 @@ static Suite *suite(void)
     TCase *c = tcase_create("trees");
     tcase_add_checked_fixture(c, begin, end);
     tcase_add_test(c, an_nvme_pf_is_listed_with_its_vfs_and_without_policy);
+    tcase_add_loop_test(c, how_vfs_are_reset_is_told_as_a_trait, 0, 6);
     tcase_add_test(c, an_nvme_vf_with_an_unused_disk_is_free);
     tcase_add_test(c, an_nvme_vf_with_a_mounted_partition_is_external);
     tcase_add_test(c, an_nvme_vf_below_a_mapped_device_is_external);

@@ -193,6 +193,41 @@ START_TEST(netdevsims_protocol_zero_is_8021q)
 }
 END_TEST
 
+/* One VF with its eight counters, as rtnl_fill_vfinfo() puts them. */
+static bool is_counted(uint64_t tx_packets)
+{
+    struct draft d;
+    const uint64_t zero = 0;
+    begin_message(&d, 1);
+    size_t list = put(&d, IFLA_VFINFO_LIST, NULL, 0);
+    size_t info = put(&d, IFLA_VF_INFO, NULL, 0);
+    struct ifla_vf_mac mac = {.vf = 0};
+    put(&d, IFLA_VF_MAC, &mac, sizeof mac);
+    size_t statistics = put(&d, IFLA_VF_STATS, NULL, 0);
+    put(&d, IFLA_VF_STATS_PAD, NULL, 0);
+    for (uint16_t i = IFLA_VF_STATS_RX_PACKETS; i <= IFLA_VF_STATS_TX_DROPPED;
+         i++)
+        if (i != IFLA_VF_STATS_PAD)
+            put(&d, i, i == IFLA_VF_STATS_TX_PACKETS ? &tx_packets : &zero,
+                sizeof zero);
+    close_nest(&d, statistics);
+    close_nest(&d, info);
+    close_nest(&d, list);
+    auto_link_vfs struct link_vfs vfs = {0};
+    link_parse_vfs(end_message(&d), &vfs);
+    free(d.bytes);
+    ck_assert(vfs.reported);
+    return vfs.counted;
+}
+
+START_TEST(only_counters_that_are_not_zero_prove_that_vfs_are_counted)
+{
+    ck_assert(!is_counted(0));
+    ck_assert(is_counted(1));
+    ck_assert(is_counted(UINT64_C(1) << 63));
+}
+END_TEST
+
 START_TEST(a_driver_that_tells_nothing_of_its_vfs_is_seen_as_such)
 {
     struct draft d;
@@ -283,6 +318,8 @@ int main(void)
     tcase_add_test(c, every_field_of_a_vf_is_taken);
     tcase_add_test(c, what_the_driver_does_not_report_is_not_set);
     tcase_add_test(c, netdevsims_protocol_zero_is_8021q);
+    tcase_add_test(c,
+                   only_counters_that_are_not_zero_prove_that_vfs_are_counted);
     tcase_add_test(c, a_driver_that_tells_nothing_of_its_vfs_is_seen_as_such);
     tcase_add_loop_test(c, many_vfs_are_all_read_also_where_the_length_wraps, 0,
                         5);
