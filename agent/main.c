@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sriov-agent: the commands. The work is in run.c, agent.c and below. */
 #define LOG_MODULE "main"
+#include "agent/host/plugins.h"
 #include "agent/identity.h"
 #include "agent/run.h"
 #include "agent/state.h"
@@ -22,7 +23,7 @@
 
 struct settings {
     char *server, *name, *token_file, *state_dir, *config, *log_level;
-    char *root, *cluster_id, *libvirt_uri;
+    char *root, *cluster_id, *libvirt_uri, *plugin_dir;
     bool no_probe, help, version;
 };
 
@@ -50,6 +51,8 @@ static const struct conf_item run_items[] = {
          "error, warning, info, debug; per module: info,agent=debug"),
     TEXT("agent", "libvirt-uri", libvirt_uri, "qemu:///system", "URI",
          "the libvirt that runs this host's VMs; none: do without"),
+    TEXT("agent", "plugin-dir", plugin_dir, SRIOV_PLUGIN_DIR, "DIR",
+         "NIC plug-ins, *.so, changeable by root only"),
     FLAG("agent", "no-probe", no_probe,
          "never write to a free VF to find out what a PF supports"),
     TEXT(NULL, "config", config, NULL, "FILE",
@@ -62,6 +65,8 @@ static const struct conf_item inventory_items[] = {
          "read DIR/sys, DIR/proc and so on instead of this machine's"),
     TEXT(NULL, "libvirt-uri", libvirt_uri, "qemu:///system", "URI",
          "the libvirt to ask; none, or with --root: it is not asked"),
+    TEXT(NULL, "plugin-dir", plugin_dir, SRIOV_PLUGIN_DIR, "DIR",
+         "NIC plug-ins, *.so, changeable by root only"),
     FLAG(NULL, "help", help, "this text"),
 };
 static const struct conf_item adopt_items[] = {
@@ -76,6 +81,50 @@ static const struct conf_item state_items[] = {
          "the agent's state folder"),
     FLAG(NULL, "help", help, "this text"),
 };
+
+/* ---- plug-ins ------------------------------------------------------------------------ */
+
+static void on_refused(void *context, const char *file, const struct error *err)
+{
+    (void)context;
+    char what[256];
+    snprintf(what, sizeof what, "plug-in '%.200s' is not used", file);
+    log_failure(LOG_MODULE, LOG_WARNING, what, err);
+}
+
+static struct plugins *load_plugins(const struct settings *settings)
+{
+    return plugins_load(&(struct plugins_config){.folder = settings->plugin_dir,
+                                                 .refused = on_refused});
+}
+
+static void log_plugins(const struct plugins *plugins, const char *folder)
+{
+    struct plugin_facts facts;
+    size_t count = 0;
+    for (; plugins_at(plugins, count, &facts); count++)
+        log_info("plug-in %s, version %s: '%s'", facts.name, facts.version,
+                 facts.file);
+    if (count == 0)
+        log_info("no plug-ins in '%s'", folder);
+}
+
+static json_t *plugins_value(const struct plugins *plugins)
+{
+    json_t *list = json_array();
+    struct plugin_facts facts;
+    for (size_t i = 0; plugins_at(plugins, i, &facts); i++) {
+        json_t *drivers = json_array(), *item = json_object();
+        for (size_t d = 0; facts.drivers[d]; d++)
+            json_array_append_new(drivers, json_string(facts.drivers[d]));
+        json_object_set_new(item, "name", json_string(facts.name));
+        json_object_set_new(item, "version", json_string(facts.version));
+        json_object_set_new(item, "file", json_string(facts.file));
+        json_object_set_new(item, "drivers", drivers);
+        json_array_append_new(list, item);
+    }
+    return list;
+}
 
 /* ---- run -------------------------------------------------------------------------- */
 
@@ -159,12 +208,17 @@ static int command_run(struct settings *settings, struct error *err)
     struct state_file *file = state_file_open(settings->state_dir, err);
     if (!file)
         return -1;
+    struct plugins *plugins = load_plugins(settings);
+    log_plugins(plugins, settings->plugin_dir);
     struct host_backend *host = host_linux_open("", err);
     int status = host ? use_libvirt(settings, host, 0, err) : -1;
-    if (status == 0)
+    if (status == 0) {
+        host_linux_use(host, plugins);
         status = run_with(settings, host, file, err);
+    }
     if (host)
         host->ops->close(host);
+    plugins_free(plugins);
     state_file_close(file);
     return status;
 }
@@ -178,9 +232,9 @@ static int print_line(const char *text, struct error *err)
     return 0;
 }
 
-/* Of this machine or of a copied tree; NULL on failure. */
+/* Of this machine or of a copied tree; NULL on failure. 'plugins' may be NULL. */
 static struct inventory *read_once(const struct settings *settings,
-                                   struct error *err)
+                                   struct plugins *plugins, struct error *err)
 {
     struct inventory *inventory = NULL;
     /* What is missing is told in the answer. */
@@ -188,6 +242,7 @@ static struct inventory *read_once(const struct settings *settings,
     struct host_backend *host = host_linux_open(settings->root, err);
     if (!host)
         return NULL;
+    host_linux_use(host, plugins);
     if (*settings->root ||
         use_libvirt(settings, host, LIBVIRT_WAIT_MS, err) == 0)
         inventory = host->ops->inventory(host, err);
@@ -197,10 +252,15 @@ static struct inventory *read_once(const struct settings *settings,
 
 static int command_inventory(struct settings *settings, struct error *err)
 {
-    auto_inventory struct inventory *inventory = read_once(settings, err);
+    struct plugins *plugins = load_plugins(settings);
+    auto_inventory struct inventory *inventory =
+        read_once(settings, plugins, err);
+    auto_json json_t *list = plugins_value(plugins);
+    plugins_free(plugins);
     if (!inventory)
         return -1;
     auto_json json_t *value = wire_inventory(inventory);
+    json_object_set(value, "plugins", list);
     auto_free char *text = json_dumps(value, JSON_INDENT(2));
     return print_line(text, err);
 }
@@ -208,7 +268,7 @@ static int command_inventory(struct settings *settings, struct error *err)
 /* For people: one check a line, and what to do about it below. */
 static int command_readiness(struct settings *settings, struct error *err)
 {
-    auto_inventory struct inventory *inventory = read_once(settings, err);
+    auto_inventory struct inventory *inventory = read_once(settings, NULL, err);
     if (!inventory)
         return -1;
     size_t failed = 0;

@@ -70,6 +70,20 @@ static void read_memory(const struct sysfs *sysfs, struct inventory *out,
     out->memory_mib = kib / 1024;
 }
 
+const char *facts_kernel(const struct sysfs *sysfs, struct notes *notes)
+{
+    static const char path[] = "proc/sys/kernel/osrelease";
+    char text[128];
+    struct error err = {0};
+    if (sysfs_read(sysfs, path, text, sizeof text, &err) < 0)
+        notes_error(notes, path, &err);
+    else if (!sysfs_is_name(text))
+        notes_say(notes, path, "it holds no release");
+    else
+        return str_intern(text);
+    return str_intern("");
+}
+
 void facts_read(const struct sysfs *sysfs, struct inventory *out,
                 struct notes *notes)
 {
@@ -77,14 +91,7 @@ void facts_read(const struct sysfs *sysfs, struct inventory *out,
     struct error err = {0};
     read_cpus(sysfs, out, notes);
     read_memory(sysfs, out, notes);
-    out->kernel = str_intern("");
-    if (sysfs_read(sysfs, "proc/sys/kernel/osrelease", text, sizeof text,
-                   &err) < 0)
-        notes_error(notes, "proc/sys/kernel/osrelease", &err);
-    else if (!sysfs_is_name(text))
-        notes_say(notes, "proc/sys/kernel/osrelease", "it holds no release");
-    else
-        out->kernel = str_intern(text);
+    out->kernel = facts_kernel(sysfs, notes);
     if (sysfs_read(sysfs, "etc/machine-id", text, sizeof text, &err) < 0)
         notes_error(notes, "etc/machine-id", &err);
     else if (!uuid_parse(text, &out->machine_id))

@@ -10,3 +10,5 @@
  * and is noted. */
 void facts_read(const struct sysfs *sysfs, struct inventory *out,
                 struct notes *notes);
+/* The kernel's release, interned; "" where it can't be read (noted). */
+const char *facts_kernel(const struct sysfs *sysfs, struct notes *notes);

@@ -116,3 +116,7 @@ int host_linux_use_libvirt(struct host_backend *host, const char *uri,
  * a test can cut a host off from its scheduler. Tests only: on a host that
  * matters the next change of a PF may be the last that it hears of. */
 void host_linux_ignore_management(struct host_backend *host);
+/* Ask these plug-ins what they know of PFs from now on; borrowed until close,
+ * NULL = none. Only of a real host. */
+struct plugins;
+void host_linux_use(struct host_backend *host, struct plugins *plugins);

@@ -28,7 +28,9 @@ static struct scan scan_of(struct linux_host *host, struct notes *notes,
                          .ids = host->ids,
                          .notes = notes,
                          .management = &host->management,
-                         .cache = cache};
+                         .cache = cache,
+                         .plugins = host->plugins,
+                         .kernel = host->kernel};
 }
 
 static void read_management(struct linux_host *host, struct notes *notes)
@@ -268,6 +270,7 @@ struct host_backend *host_linux_open(const char *root, struct error *err)
         return NULL;
     }
     host->ids = pci_ids_new(&host->sysfs);
+    host->kernel = facts_kernel(&host->sysfs, NULL);
     if (!host->sysfs.live)
         return &host->backend;
     /* Events first: what changes while the first inventory is read is then
@@ -283,4 +286,9 @@ struct host_backend *host_linux_open(const char *root, struct error *err)
     }
     host->devlink = devlink_open(NULL);
     return &host->backend;
+}
+
+void host_linux_use(struct host_backend *host, struct plugins *plugins)
+{
+    linux_of(host)->plugins = plugins;
 }

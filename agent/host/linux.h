@@ -16,6 +16,8 @@ struct linux_host {
     struct nl_port *route;   /* NULL for a copied tree */
     struct devlink *devlink; /* NULL: not there */
     struct pci_ids *ids;
+    struct plugins *plugins;      /* borrowed; NULL: none */
+    const char *kernel;           /* interned release, "" = not known */
     struct management management; /* of the last whole reading */
     bool ignore_management;       /* no PF counts as one: tests only */
     struct events *events;        /* NULL for a copied tree */

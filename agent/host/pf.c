@@ -184,6 +184,9 @@ struct pf *pf_read(const struct scan *scan, const struct pf_key *key,
     else
         set_no_network(pf);
     pf_policy_read_reset(scan, pf);
+    struct capabilities words =
+        plugins_tell(scan->plugins, pf, scan->kernel ? scan->kernel : "");
+    pf->capabilities = capabilities_merge(&pf->capabilities, &words);
     pf_read_use(scan, folder.text, pf);
     pf->observed_at = timestamp_now();
     return take_ptr(pf);

@@ -10,6 +10,7 @@
 #include "agent/host/nl.h"
 #include "agent/host/notes.h"
 #include "agent/host/pci_ids.h"
+#include "agent/host/plugins.h"
 #include "agent/host/sysfs.h"
 
 /* What is read once, when it is first asked for, and good for one reading of
@@ -30,6 +31,8 @@ struct scan {
     struct notes *notes;                 /* NULL: nobody asks */
     const struct management *management; /* which PFs carry host traffic */
     struct scan_cache *cache;            /* never NULL */
+    struct plugins *plugins;             /* NULL: none */
+    const char *kernel; /* release, for plug-ins; may be NULL */
 };
 
 /* Why a copied tree lacks something. */

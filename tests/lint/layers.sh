@@ -18,10 +18,12 @@ scheduler/handlers: common/base common/model api/wire api/http scheduler/core sc
 scheduler: common/base common/model api/wire api/http scheduler/core scheduler/service scheduler/handlers db
 agent/core: common/base common/model
 agent/host/sim: common/base common/model agent/host
-agent/host: common/base common/model
+agent/host: common/base common/model plugins
 agent/fleet: common/base common/model api/wire api/client agent agent/core agent/host agent/host/sim
 agent: common/base common/model api/wire api/client agent/core agent/host
 cli: common/base common/model api/wire api/client
+plugins:
+plugins/nic: plugins
 '
 # HEADER PATTERN: the folders that may include it.
 owners='
@@ -31,6 +33,7 @@ gnutls/: api/http
 curl/: api/client
 sqlite3\.h: db/sqlite
 netlink/: agent/host
+dlfcn\.h: agent/host
 libvirt/: agent/host
 libxml/: agent/host
 ini\.h: common/base
