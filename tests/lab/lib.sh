@@ -78,17 +78,22 @@ host_ssh() { # HOST SHELL-TEXT: run it inside; standard input is handed on
         -o ControlMaster=auto -o "ControlPath=$RUN/$1.ctl" -o ControlPersist=3600 "root@10.40.0.$((10 + ID))" "$2"
 }
 
+host_hang_up() { # HOST: ends the ssh connection that further commands would use
+    in_netns ssh -F none -o "ControlPath=$RUN/$1.ctl" -O exit lab 2>/dev/null || true
+    rm -f "$RUN/$1.ctl"
+}
+
 host_exec() { # HOST CMD...: one argument is shell text, several are one command with its arguments
     local host=$1
     shift
     if [ $# -eq 1 ]; then host_ssh "$host" "$1"; else host_ssh "$host" "$(printf '%q ' "$@")"; fi
 }
 
-host_push() { # HOST FILE DEST: copied next to DEST and renamed, mode kept
+host_push() { # HOST FILE DEST: copied next to DEST and renamed, mode kept, durable
     local mode
     [ -f "$2" ] || die "push: no file $2"
     mode=$(stat -c %a "$2")
-    host_ssh "$1" "$(printf 'd=%q; mkdir -p "${d%%/*}" && cat >"$d.new" && chmod %s "$d.new" && mv "$d.new" "$d"' "$3" "$mode")" <"$2"
+    host_ssh "$1" "$(printf 'd=%q; mkdir -p "${d%%/*}" && cat >"$d.new" && chmod %s "$d.new" && sync "$d.new" && mv "$d.new" "$d" && sync "${d%%/*}"' "$3" "$mode")" <"$2"
 }
 
 qmp() { # HOST JSON: send one command to its QEMU, print the answer

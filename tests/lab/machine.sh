@@ -7,7 +7,7 @@
 
 # Kinds: suite of the host's image, and its network cards (beside mgmt0) in words of nic_* below.
 KINDS="igb netdevsim virtio deb12"
-EXTRAS="pf1 nvme multi"
+EXTRAS="pf1 nvme mmio multi"
 suite_of() { if [ "$1" = deb12 ]; then echo bookworm; else echo trixie; fi; } # KIND
 
 tap() { # NAME BRIDGE
@@ -48,10 +48,17 @@ add_pf1() { # ID: a second 82576
     NICS+=(pf1)
 }
 add_nvme() { # ID: a controller with 4 VFs: each may be given 2 queues (of 8) and one interrupt (of 4); one shared namespace
+    nvme_device "$1" sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=4,max_ioqpairs=12
+}
+add_mmio() { # ID: a controller whose 127 VFs need more address space than the firmware gave its root port; with the kernel argument
+    # pci=realloc=off it can't have any
+    nvme_device "$1" sriov_max_vfs=127,sriov_vq_flexible=512,sriov_vi_flexible=512,max_ioqpairs=600,msix_qsize=1024
+}
+nvme_device() { # ID PROPERTIES
     root_port 2
     [ -e "$RUN/$NAME.nvme" ] || truncate -s 64M "$RUN/$NAME.nvme"
     DEVICES+=(-device "nvme-subsys,id=subsys0,nqn=lab-$1"
-        -device "nvme,id=nvme0,bus=rp2,serial=lab$1,subsys=subsys0,sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=4,max_ioqpairs=12"
+        -device "nvme,id=nvme0,bus=rp2,serial=lab$1,subsys=subsys0,$2"
         -drive "if=none,id=nvme,file=$RUN/$NAME.nvme,format=raw,cache=unsafe" -device nvme-ns,drive=nvme,bus=nvme0,nsid=1,shared=on)
 }
 add_multi() { # ID: one card with two functions, no VFs
@@ -106,7 +113,11 @@ wait_ready() {
             [ "$SECONDS" -lt "$deadline" ] || die "host $name is not ready after 2 minutes; its console: $RUN/$name.console"
             sleep 0.2
         done
-        host_ssh "$name" true </dev/null || die "host $name does not answer by ssh; its console: $RUN/$name.console"
+        # The first try may meet an address that was just found dead (after a reboot).
+        until host_ssh "$name" true </dev/null 2>/dev/null; do
+            [ "$SECONDS" -lt "$deadline" ] || die "host $name does not answer by ssh; its console: $RUN/$name.console"
+            sleep 0.2
+        done
         say "ready: $name ($(host_ssh "$name" 'uname -r' </dev/null))"
     done
 }
