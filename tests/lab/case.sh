@@ -89,7 +89,7 @@ free_vfs_are() { # HOST N
 # --- what the kernels say -----------------------------------------------------------------------------------------------
 # kernel_vfs HOST: by VF index, in the words of a policy; read with `ip`, in the host.
 kernel_vfs() {
-    host_ssh "$1" "ip -j -d link show $(netdev_of "$1")" </dev/null | jq -c '[.[0].vfinfo_list[] | {key: (.vf | tostring), value: {
+    host_ssh "$1" "ip -j -d link show $(netdev_of "$1")" </dev/null | jq -c '[(.[0].vfinfo_list // [])[] | {key: (.vf | tostring), value: {
         mac: .address, vlan: (.vlan_list[0].vlan // 0), vlan_qos: (.vlan_list[0].qos // 0),
         vlan_proto: (.vlan_list[0].protocol // "802.1q" | ascii_downcase),
         min_tx_rate_mbps: (.rate.min_tx // 0), max_tx_rate_mbps: (.rate.max_tx // 0),
@@ -114,7 +114,7 @@ check_clean() { # HOST INDEX FORMER-MAC
 # --- the programs -------------------------------------------------------------------------------------------------------
 scheduler_start() {
     # Not by in_netns: behind a function $! would be a shell's id, and a kill would miss the scheduler.
-    nsenter --net="/run/netns/$NETNS" -- "$BIN/sriov-scheduler" --listen "${SERVER#http://}" --data "$RUN/data" --insecure-listen \
+    nsenter --net="/run/netns/$NETNS" -- "$BIN/sriov-scheduler" --listen "0.0.0.0:${SERVER##*:}" --data "$RUN/data" --insecure-listen \
         >>"$RUN/scheduler.log" 2>&1 </dev/null 9>&- &
     echo $! >"$RUN/scheduler.pid"
     disown
@@ -137,9 +137,11 @@ enroll() { # HOST: a token of its own from the scheduler, put where its agent re
         fail "sriov-admin host enroll $1: $(tail -n 3 "$RUN/admin.log")"
     host_push "$1" "$RUN/$1.token" /etc/sriov/token
 }
-agent_start() { # HOST
-    host_ssh "$1" "nohup /usr/local/bin/sriov-agent run --server $SERVER --name $1 --token-file /etc/sriov/token \
-        --state-dir /var/lib/sriov-agent >>/var/log/sriov-agent.log 2>&1 </dev/null & echo \$! >/run/sriov-agent.pid" </dev/null
+agent_start() { # HOST [ARGUMENT...]: of `sriov-agent run`; the last --server counts
+    local host=$1
+    shift
+    host_ssh "$host" "nohup /usr/local/bin/sriov-agent run --server $SERVER --name $host --token-file /etc/sriov/token \
+        --state-dir /var/lib/sriov-agent $* >>/var/log/sriov-agent.log 2>&1 </dev/null & echo \$! >/run/sriov-agent.pid" </dev/null
 }
 agent_alive() { # HOST
     host_ssh "$1" "grep -qE '^State:[[:space:]]+[^ZX]' /proc/\$(cat /run/sriov-agent.pid)/status" </dev/null 2>/dev/null
@@ -147,6 +149,39 @@ agent_alive() { # HOST
 agent_stop() { # HOST SIGNAL
     host_ssh "$1" "pid=\$(cat /run/sriov-agent.pid); kill -$2 \$pid 2>/dev/null; for _ in \$(seq 2000); do
         grep -qE '^State:[[:space:]]+[^ZX]' /proc/\$pid/status 2>/dev/null || exit 0; sleep 0.01; done; echo 'agent does not end'; exit 1" </dev/null
+}
+
+# --- power -----------------------------------------------------------------------------------------------------------------
+# host_reboot HOST [KERNEL-ARGUMENT...]: power cut and boot; then the agent is started, and nothing else (no VFs are made).
+host_reboot() {
+    "$LAB/reboot" --dir "$RUN" "$@" | sed 's/^/    /'
+    agent_start "$1"
+}
+
+# --- the scheduler reached over the card itself ---------------------------------------------------------------------------
+# With these the agent's only way to the scheduler leads over the host's pf0, so that a change of that PF can cut it off. Our own
+# commands go on over the management network.
+DATA_SERVER=http://$DATA_ADDRESS:${SERVER##*:}
+data_path_up() { # HOST: an address on the data bridge, over its pf0
+    host_line "$1"
+    host_ssh "$1" "ip addr replace 10.50.0.$((10 + ID))/24 dev pf0; ip link set pf0 up" </dev/null
+    within 10 "$1 reaches $DATA_ADDRESS over its card" host_ssh "$1" "ping -c 1 -W 1 -q $DATA_ADDRESS >/dev/null" </dev/null
+}
+agent_start_over_data() { agent_start "$1" --server "$DATA_SERVER" "${@:2}"; } # HOST [ARGUMENT...]
+data_path_cut() { host_line "$1" && in_netns ip link set "d$ID" down; }        # HOST: its card is off the data bridge
+data_path_mend() { host_line "$1" && in_netns ip link set "d$ID" up; }         # HOST: and on it again
+# cut_at_change HOST: cuts the data path for good as soon as the number of VFs of its card changes (an igb resets itself then: the
+# link is away for half a second anyway, so nothing gets through in between). Ends when it has; its process id is in CUTTER.
+cut_at_change() {
+    : >"$RUN/$1.cut"
+    (
+        host_ssh "$1" "f=/sys/bus/pci/devices/$(pf_of "$1")/sriov_numvfs; n=\$(<\$f); echo armed at \$n
+            while now=\$(<\$f) && [ \$now = \$n ]; do sleep 0.01; done; echo changed to \$now" </dev/null >"$RUN/$1.cut"
+        data_path_cut "$1"
+        now_ms >>"$RUN/$1.cut"
+    ) &
+    CUTTER=$!
+    within 10 "$1 is watched" grep -q armed "$RUN/$1.cut"
 }
 
 # claims_agree HOST: what the scheduler claims, what the agent holds and what the kernel has are the same VFs. Prints the difference.

@@ -89,12 +89,13 @@ boot() {
     [ -e "$RUN/$1.qcow2" ] ||
         "${qemu[@]:0:3}" "${qemu[3]}/qemu-img" create -q -f qcow2 -b "$image/root.ext4" -F raw "$RUN/$1.qcow2"
     [ ! -e "$RUN/$1.console" ] || mv "$RUN/$1.console" "$RUN/$1.console.old"
+    # no_timer_check: on a busy machine the kernel may see no timer interrupt in time, and would end with a panic.
     QEMU_MODULE_DIR=$libs/qemu in_netns "${qemu[@]:0:3}" \
         "${qemu[3]}/qemu-system-x86_64" -L "$tools/usr/share/qemu" -L "$tools/usr/share/seabios" \
         -name "$1" -machine q35 -accel tcg,thread=multi,tb-size=128 -cpu max -smp 1 -m "$MEMORY_MIB" \
         -nodefaults -no-user-config -display none -device intel-iommu,intremap=on,caching-mode=on \
         -kernel "$image/vmlinuz" -initrd "$image/initrd.cpio" \
-        -append "console=ttyS0 quiet intel_iommu=on iommu=pt mitigations=off audit=0 lab.nics=$(IFS=, && echo "${NICS[*]}") \
+        -append "console=ttyS0 quiet intel_iommu=on iommu=pt mitigations=off audit=0 no_timer_check lab.nics=$(IFS=, && echo "${NICS[*]}") \
 lab.host=$1 lab.kind=$KIND lab.id=$ID lab.machine=$(printf '%s' "$RUN $1" | md5sum | cut -c1-32) ${2:-}" \
         -drive "if=none,id=root,file=$RUN/$1.qcow2,format=qcow2,cache=unsafe" -device virtio-blk-pci,drive=root \
         -netdev "tap,id=m0,ifname=m$ID,script=no,downscript=no" -device "virtio-net-pci,netdev=m0,mac=52:54:00:aa:00:0$ID,romfile=" \
@@ -110,6 +111,7 @@ wait_ready() {
     for name in "$@"; do
         until grep -aq 'LAB READY' "$RUN/$name.console" 2>/dev/null; do
             host_alive "$name" || die "QEMU of host $name ended; its console: $RUN/$name.console"
+            ! grep -aq 'Kernel panic' "$RUN/$name.console" 2>/dev/null || die "host $name ended with a kernel panic; its console: $RUN/$name.console"
             [ "$SECONDS" -lt "$deadline" ] || die "host $name is not ready after 2 minutes; its console: $RUN/$name.console"
             sleep 0.2
         done
