@@ -743,7 +743,8 @@ Suite *contract_suite(const struct contract_target *t)
     tcase_add_test(c, nothing_is_held_on_a_pf_that_is_not_there);
     tcase_add_test(c, a_written_policy_is_told_as_a_change);
     tcase_add_test(c, a_PF_is_brought_to_another_VF_count_and_back);
-    tcase_add_test(c, VFs_that_are_made_anew_have_nothing_of_the_old_ones_or_tell_it);
+    tcase_add_test(
+        c, VFs_that_are_made_anew_have_nothing_of_the_old_ones_or_tell_it);
     tcase_add_test(
         c, more_VFs_than_the_firmware_allows_are_refused_with_the_limit);
     tcase_add_test(c,
