@@ -15,7 +15,7 @@ static const struct option_spec common_options[] = {
      "the scheduler; else SRIOV_SERVER, else "
      "http://127.0.0.1:8470"},
     {"token-file", "FILE", "file with the token; else SRIOV_TOKEN_FILE"},
-    {"output", "FORMAT", "table, json, yaml or value (-o)"},
+    {"output", "table|json|yaml|value", "how to show it (-o)"},
     {"column", "NAME", "show this column only; may be repeated (-c)"},
     {"help", NULL, "this text (-h)"},
 };
@@ -53,7 +53,10 @@ static void print_options(const struct option_spec *options, size_t count)
         snprintf(left, sizeof left, "--%s%s%s", options[i].name,
                  options[i].value ? " " : "",
                  options[i].value ? options[i].value : "");
-        printf("  %-27s  %s\n", left, options[i].help);
+        /* What is too wide has its text on a line of its own. */
+        printf("  %-27s%s%s\n", left,
+               strlen(left) > 27 ? "\n                               " : "  ",
+               options[i].help);
     }
 }
 
