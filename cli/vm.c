@@ -248,11 +248,11 @@ static const struct option_spec create_options[] = {
     {"vcpus", "N", "virtual CPUs (default 1)"},
     {"memory-mib", "N", "memory in MiB (default 1024)"},
     {"port", "KEY=VALUE,...",
-     "a port; may be repeated. Keys: name, mac, "
+     "a port, may be repeated; keys: name, mac, "
      "physical_network, vnic_type, fallback, vendor_id, "
      "device_id, and the policy's fields"},
     {"device", "KEY=VALUE,...",
-     "a VF of something else than a NIC; may be repeated. Keys: kind (storage, "
+     "a VF of something else than a NIC; may be repeated; keys: kind (storage, "
      "display, accelerator, other), name, vendor_id, device_id"},
     {"strategy", "NAME", "spread (default) or pack"},
     {"host", "HOST", "place it there or nowhere"},
