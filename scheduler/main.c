@@ -189,6 +189,7 @@ static int start(struct parts *parts, const struct settings *settings,
     handlers_init();
     parts->api.service = service_open(&config, err);
     if (!parts->api.service ||
+        handlers_start(&parts->api, settings->queue, err) < 0 ||
         bootstrap_admin(parts->api.service, settings->data, err) < 0 ||
         start_http(parts, settings, err) < 0)
         return -1;
@@ -197,10 +198,12 @@ static int start(struct parts *parts, const struct settings *settings,
 
 static void stop(struct parts *parts)
 {
+    handlers_stop(&parts->api);
     if (parts->api.service)
         service_stop(parts->api.service);
     if (parts->api.server)
         http_stop(parts->api.server, STOP_MS);
+    handlers_done(&parts->api);
     service_free(parts->api.service);
     store_close(parts->store);
 }

@@ -156,6 +156,13 @@ const json_t *http_json(struct http_request *request, struct error *err)
     return request->json;
 }
 
+void http_drop_body(struct http_request *request)
+{
+    str_done(&request->body);
+    json_decref(request->json);
+    request->json = NULL;
+}
+
 const char *http_request_id(const struct http_request *request)
 {
     return request->id;

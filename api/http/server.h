@@ -81,6 +81,9 @@ const char *http_header(const struct http_request *request, const char *name);
 const char *http_body(const struct http_request *request, size_t *length);
 /* The body as a JSON object, parsed once; NULL + err (MALFORMED_JSON). */
 const json_t *http_json(struct http_request *request, struct error *err);
+/* The body is not needed any more: it and its JSON go now, and not on the
+ * connection's thread. */
+void http_drop_body(struct http_request *request);
 const char *http_request_id(const struct http_request *request);
 const char *http_actor(const struct http_request *request);
 enum role http_role(const struct http_request *request);

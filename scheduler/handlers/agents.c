@@ -5,6 +5,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "scheduler/handlers/reader.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -215,27 +216,59 @@ static void answer_report(struct job *job, struct snapshot *snapshot,
     free(report);
 }
 
-HANDLER(handle_agent_observed)
+/* Parse and check; then it is the writer's. The request is deferred. */
+static void read_report(struct report *report)
 {
     struct error err = {0};
-    if (check_own(request, &err) < 0) {
-        api_error(request, &err);
-        return;
-    }
-    const json_t *body = api_body(request);
-    if (!body)
-        return;
-    struct report *report = mem_new(struct report);
-    report->observed = wire_observed_read(body, &report->unknown, &err);
+    struct http_request *request = report->api.request;
+    const json_t *body = http_json(request, &err);
+    if (body)
+        report->observed = wire_observed_read(body, &report->unknown, &err);
+    http_drop_body(request);
     if (!report->observed) {
         api_error(request, &err);
         free(report);
         return;
     }
+    api_submit_deferred(report->api.api, request, SERVICE_LANE_AGENT,
+                        &report->api);
+}
+
+void api_read_report(void *item)
+{
+    read_report(item);
+}
+
+/* A report that has changed little is read at once. */
+#define SHORT_REPORT 4096
+
+HANDLER(handle_agent_observed)
+{
+    struct api *api = context;
+    struct error err = {0};
+    size_t length = 0;
+    if (check_own(request, &err) < 0) {
+        api_error(request, &err);
+        return;
+    }
+    struct report *report = mem_new(struct report);
     str_copy(report->host, http_actor(request));
     snprintf(report->actor, sizeof report->actor, "agent %s", report->host);
+    report->api.api = api;
+    report->api.request = request;
     report->api.job.actor = report->actor;
     report->api.job.run = run_report;
     report->api.job.answer = answer_report;
-    api_submit(context, request, SERVICE_LANE_AGENT, &report->api);
+    http_body(request, &length);
+    http_defer(request);
+    if (length <= SHORT_REPORT || !api->reader) {
+        read_report(report);
+        return;
+    }
+    if (reader_submit(api->reader, report))
+        return;
+    error_fill(&err, ERROR_BUSY, 0, "", "too many reports are queued");
+    error_remedy(&err, "try again in a moment");
+    api_error(request, &err);
+    free(report);
 }

@@ -19,6 +19,11 @@ struct api_job {
  * it gets the request's. */
 void api_submit(struct api *api, struct http_request *request,
                 enum service_lane lane, struct api_job *job);
+/* The same for a request that is deferred already. */
+void api_submit_deferred(struct api *api, struct http_request *request,
+                         enum service_lane lane, struct api_job *job);
+/* Read a report on the reader's thread: an item that agents.c submitted. */
+void api_read_report(void *item);
 
 /* ---- reading requests ----------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
 #include "api/http/token.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "scheduler/handlers/reader.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,8 +32,32 @@ enum role handlers_identify(void *context, const char *token,
 
 /* ---- jobs -------------------------------------------------------------------- */
 
+int handlers_start(struct api *api, size_t queue, struct error *err)
+{
+    api->reader = reader_start(queue, api_read_report, err);
+    return api->reader ? 0 : -1;
+}
+
+void handlers_stop(struct api *api)
+{
+    reader_stop(api->reader);
+}
+
+void handlers_done(struct api *api)
+{
+    reader_free(api->reader);
+    api->reader = NULL;
+}
+
 void api_submit(struct api *api, struct http_request *request,
                 enum service_lane lane, struct api_job *job)
+{
+    http_defer(request);
+    api_submit_deferred(api, request, lane, job);
+}
+
+void api_submit_deferred(struct api *api, struct http_request *request,
+                         enum service_lane lane, struct api_job *job)
 {
     struct error err = {0};
     job->api = api;
@@ -40,7 +65,6 @@ void api_submit(struct api *api, struct http_request *request,
     if (!job->job.actor)
         job->job.actor = http_actor(request);
     job->job.request_id = http_request_id(request);
-    http_defer(request);
     if (service_submit(api->service, lane, &job->job))
         return;
     if (service_ready(api->service, &err) == 0 || err.code != ERROR_UNAVAILABLE)
