@@ -131,11 +131,13 @@ static int refuse_management(const struct change *change, bool asked,
 {
     if (!asked || !change->pf || !change->pf->management)
         return 0;
-    return error_set_field(
-        err, ERROR_CONFLICT, field,
-        "PF %s carries the host's own traffic (%s) and is never %s",
-        change->key->text, change->pf->management_reason,
-        strcmp(field, "allowed") == 0 ? "used" : "changed");
+    error_fill(err, ERROR_CONFLICT, 0, field,
+               "PF %s carries the host's own traffic (%s) and is never %s",
+               change->key->text, change->pf->management_reason,
+               strcmp(field, "allowed") == 0 ? "used" : "changed");
+    error_remedy(err, "take another PF, or move the host's traffic off this "
+                      "one first");
+    return -1;
 }
 
 static int refuse_without_sriov(const struct change *change, bool asked,
@@ -143,8 +145,12 @@ static int refuse_without_sriov(const struct change *change, bool asked,
 {
     if (!asked || !change->pf || change->pf->total_vfs)
         return 0;
-    return error_set_field(err, ERROR_CONFLICT, field, "PF %s has no SR-IOV",
-                           change->key->text);
+    error_fill(err, ERROR_CONFLICT, 0, field, "PF %s has no SR-IOV",
+               change->key->text);
+    error_remedy(err, "a network PF without VFs can be given as a whole "
+                      "(direct-physical); some have SR-IOV switched off in "
+                      "their firmware settings");
+    return -1;
 }
 
 /* The VFs of the PF that are not ours to take away, beside what is claimed. */
@@ -237,11 +243,12 @@ static int check_modes(const struct change *change, struct error *err)
         return -1;
     if (!bridges || !change->pf || change->pf->kind == DEVICE_NETWORK)
         return 0;
-    return error_set_field(
-        err, ERROR_CONFLICT, "bridge_mode",
-        "PF %s is no network device (%s): it has no embedded switch",
-        change->key->text,
-        device_kind_name((enum device_kind)change->pf->kind));
+    error_fill(err, ERROR_CONFLICT, 0, "bridge_mode",
+               "PF %s is no network device (%s): it has no embedded switch",
+               change->key->text,
+               device_kind_name((enum device_kind)change->pf->kind));
+    error_remedy(err, "leave bridge_mode out");
+    return -1;
 }
 
 static int check_change(const struct change *change, struct error *err)
