@@ -219,7 +219,7 @@ class Agent:
                 "id": port["id"], "vm": port["vm"], "phase": "absent" if absent else "applied", "revision": port["revision"],
                 "claim": claim, "readback": readback, "observed_at": now,
                 "condition": {"type": "PolicyApplied", "status": "True", "reason": "Applied", "field": "", "message": "", "at": now}}
-            if claim:
+            if claim and claim["vf_index"] is not None:
                 vf = self.find_vf(claim)
                 vf["state"], vf["policy"] = ("free" if absent else "claimed"), readback
                 vf["port_id"] = None if absent else port["id"]

@@ -37,6 +37,7 @@ class Counts(Settings):
         self.assertEqual((settings["num_vfs"], settings["vf_drivers_autoprobe"], settings["bridge_mode"]), (4, "off", "vepa"))
         self.assertEqual((configuration["phase"], configuration["condition"]["reason"]), ("pending", "WaitingForAgent"))
         self.assertEqual(configuration["revision"], settings["revision"])
+        self.assertEqual(self.unplaced("count1-early", "count1")["reason"], "pf_changing")
 
         desired = agent.poll("0.0")
         self.assertEqual(desired["pfs"], [{"key": KEY, "allowed": True, "num_vfs": 4, "vf_drivers_autoprobe": "off", "bridge_mode": "vepa",
@@ -265,6 +266,20 @@ class Bandwidth(Settings):
         agent.report()
         self.assertEqual(len(self.events("over1", "BandwidthRestored")), 1)
         self.assertEqual(self.metric("sriov_pf_tx_over_promised_bytes_per_second", "over1"), 0)
+
+    def test_the_ratio_bounds_what_is_promised(self):
+        self.ready_host("ratio1", pfs=[pf(KEY, 8, speed=1000)])
+        port = [{"policy": {"min_tx_rate_mbps": 900}}]
+        self.patch("ratio1", tx_ratio_percent=80)
+        self.assertEqual(self.promise("ratio1"), (0, 800, 0))
+        self.create("ratio1-a", port, placement={"host": "ratio1"}, status=409)
+        self.patch("ratio1", tx_ratio_percent=200)
+        for i in range(2):
+            self.create(f"ratio1-{i}", port, placement={"host": "ratio1"})
+        self.assertEqual(self.promise("ratio1"), (1800, 2000, 0))
+        self.create("ratio1-b", port, placement={"host": "ratio1"}, status=409)
+        self.assertIn("1800 Mbit/s", self.refused("ratio1", 409, "in_use", "tx_ratio_percent", tx_ratio_percent=179)["detail"])
+        self.patch("ratio1", tx_ratio_percent=180)
 
     def test_without_a_speed_nothing_is_promisable(self):
         silent = pf(KEY, 2)
