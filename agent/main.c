@@ -171,6 +171,7 @@ static int run_with(const struct settings *settings, struct host_backend *host,
 {
     struct run_config config = {.server = settings->server,
                                 .token_file = settings->token_file,
+                                .own_address = host_linux_own_address,
                                 .agent = {.name = settings->name,
                                           .version = SRIOV_VERSION,
                                           .host = host,

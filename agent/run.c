@@ -4,12 +4,15 @@
 #include "agent/run.h"
 
 #include "agent/uplink.h"
+#include "common/base/str.h"
 #include "common/base/timestamp.h"
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #define WAIT_MAX_MS 60000
+#define OWN_ADDRESS_SIZE 46 /* INET6_ADDRSTRLEN */
 
 static volatile sig_atomic_t stopping;
 /* Lock-free, so that the signal handler may load it. */
@@ -58,14 +61,36 @@ static void loop(struct agent *agent, struct uplink *uplink,
     }
 }
 
+/* What the loop and the uplink's answers share. */
+struct line {
+    const struct run_config *config;
+    struct agent *agent;
+    struct client_multi *multi;
+    char own_address[OWN_ADDRESS_SIZE];
+};
+
+/* The way to the scheduler is the host's own traffic, so which PF carries it
+ * must be read anew when the way changes. */
+static void on_answer(void *context)
+{
+    struct line *line = context;
+    const char *address = client_multi_own_address(line->multi);
+    if (!line->config->own_address || strcmp(address, line->own_address) == 0)
+        return;
+    str_copy(line->own_address, address);
+    line->config->own_address(line->config->agent.host, address);
+    const struct host_changes changes = {.host_facts = true};
+    agent_host_changed(line->agent, &changes);
+}
+
 int run_agent(const struct run_config *config, struct error *err)
 {
-    const struct client_config line = {
+    const struct client_config client = {
         .server = config->server,
         .token_file = config->token_file,
         .user_agent = "sriov-agent/" SRIOV_VERSION,
     };
-    struct client_multi *multi = client_multi_new(&line, err);
+    struct client_multi *multi = client_multi_new(&client, err);
     if (!multi)
         return -1;
     struct agent *agent = agent_new(&config->agent, err);
@@ -73,9 +98,12 @@ int run_agent(const struct run_config *config, struct error *err)
         client_multi_free(multi);
         return -1;
     }
+    struct line line = {.config = config, .agent = agent, .multi = multi};
     const struct uplink_config uplink_config = {
         .agent = agent,
         .multi = multi,
+        .answered = on_answer,
+        .context = &line,
         .name = config->agent.name,
         .seed = config->agent.seed,
     };

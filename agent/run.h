@@ -7,6 +7,9 @@
 struct run_config {
     const char *server, *token_file;
     struct agent_config agent;
+    /* Told when it becomes known, and when it changes, over which of this
+     * machine's addresses the scheduler is reached. NULL = nobody asks. */
+    void (*own_address)(struct host_backend *host, const char *address);
 };
 /* Until run_stop(). 0, or -1: it could not begin. */
 int run_agent(const struct run_config *config, struct error *err);

@@ -183,3 +183,23 @@ const char *addresses_find(struct addresses *addresses,
     }
     return NULL;
 }
+
+bool addresses_device(struct addresses *addresses, const struct sysfs *sysfs,
+                      struct nl_port *port, struct notes *notes,
+                      const char *address, char netdev[16])
+{
+    char wanted[ADDRESS_TEXT_SIZE];
+    int length = snprintf(wanted, sizeof wanted, "address %s/", address);
+    if (!addresses->loaded)
+        load(addresses, sysfs, port, notes);
+    for (size_t i = 0; port && i < addresses->count; i++) {
+        const struct address_item *item = &addresses->items[i];
+        char name[IF_NAMESIZE];
+        if (strncmp(item->text, wanted, (size_t)length) != 0 ||
+            !if_indextoname((unsigned)item->index, name))
+            continue;
+        memcpy(netdev, name, IF_NAMESIZE);
+        return true;
+    }
+    return false;
+}

@@ -29,6 +29,12 @@ struct addresses { /* zero-initialise */
 };
 void addresses_done(struct addresses *addresses);
 
+/* The device that has this address ("10.0.0.1", no prefix length). Only live:
+ * of a copied tree, or where no device has it, false. */
+bool addresses_device(struct addresses *addresses, const struct sysfs *sysfs,
+                      struct nl_port *port, struct notes *notes,
+                      const char *address, char netdev[16]);
+
 /* The first address of a device in words, or NULL. 'lasting': leave out those
  * that every device gets when it is up. Where they can't be read: "an address,
  * perhaps". */

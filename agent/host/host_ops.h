@@ -112,6 +112,9 @@ struct host_backend *host_linux_open(const char *root, struct error *err);
  * tell what it found out. Waits at most 'wait_ms' for the first answer. Once. */
 int host_linux_use_libvirt(struct host_backend *host, const char *uri,
                            int wait_ms, struct error *err);
+/* Over which of the machine's addresses the scheduler is reached: the PF below
+ * counts as one that carries the host's own traffic, from the next reading. */
+void host_linux_own_address(struct host_backend *host, const char *address);
 /* From now on no PF counts as one that carries the host's own traffic, so that
  * a test can cut a host off from its scheduler. Tests only: on a host that
  * matters the next change of a PF may be the last that it hears of. */

@@ -33,12 +33,19 @@ static struct scan scan_of(struct linux_host *host, struct notes *notes,
                          .kernel = host->kernel};
 }
 
-static void read_management(struct linux_host *host, struct notes *notes)
+static void read_management(struct linux_host *host, struct notes *notes,
+                            struct scan_cache *cache)
 {
-    if (host->ignore_management)
+    char uplink[NETDEV_NAME_SIZE] = "";
+    if (host->ignore_management) {
         host->management = (struct management){0};
-    else
-        management_read(&host->sysfs, host->route, &host->management, notes);
+        return;
+    }
+    if (*host->own_address)
+        addresses_device(&cache->addresses, &host->sysfs, host->route, notes,
+                         host->own_address, uplink);
+    management_read(&host->sysfs, host->route, uplink, &host->management,
+                    notes);
 }
 
 /* A PF as it is now, and what its events need to know of it. While it is being
@@ -118,7 +125,7 @@ static struct inventory *linux_inventory(struct host_backend *backend,
         error_remedy(err, "name a folder that holds a copy of /sys and /proc");
         return NULL;
     }
-    read_management(host, notes);
+    read_management(host, notes, &cache);
     struct pf *pfs[HOST_PFS_MAX];
     size_t pf_count = read_pfs(host, &scan, pfs);
     auto_free struct network *networks =
@@ -157,7 +164,7 @@ static struct pf *linux_read_pf(struct host_backend *backend,
     /* A PF that was just plugged in: whether the host's traffic runs over it
      * must be known before anything is done to it. */
     if (!known)
-        read_management(host, NULL);
+        read_management(host, NULL, &cache);
     return read_one(host, &scan, key, known, err);
 }
 
@@ -229,6 +236,11 @@ int host_linux_use_libvirt(struct host_backend *backend, const char *uri,
 void host_linux_ignore_management(struct host_backend *backend)
 {
     linux_of(backend)->ignore_management = true;
+}
+
+void host_linux_own_address(struct host_backend *backend, const char *address)
+{
+    str_copy(linux_of(backend)->own_address, address);
 }
 
 static void linux_close(struct host_backend *backend)

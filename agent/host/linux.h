@@ -10,6 +10,8 @@
 #include "agent/host/pf_set.h"
 #include "agent/host/scan.h"
 
+#include <netinet/in.h>
+
 struct linux_host {
     struct host_backend backend; /* first: the ops get its address */
     struct sysfs sysfs;
@@ -24,6 +26,8 @@ struct linux_host {
     struct pf_sets *sets;         /* NULL for a copied tree */
     struct libvirt *libvirt;      /* NULL: it is not asked */
     struct modules modules;
+    /* This machine's address towards the scheduler; "" = not yet known. */
+    char own_address[INET6_ADDRSTRLEN];
 };
 
 /* vf_write.c */

@@ -15,8 +15,8 @@ struct finder {
     const struct sysfs *sysfs;
     struct management *out;
     struct notes *notes;
-    bool is_default; /* of the route at hand */
-    const char *via; /* its device */
+    const char *what; /* the way at hand: "default route" */
+    const char *via;  /* its device */
     size_t seen_count;
     struct {
         char name[NETDEV_NAME_SIZE];
@@ -65,10 +65,8 @@ static void on_hardware(void *context, const char *netdev,
     }
     struct management_pf *item = &out->pfs[out->count++];
     item->pf = pf;
-    const char *route =
-        finder->is_default ? "default route" : "route with a gateway";
-    int length = snprintf(item->reason, sizeof item->reason, "%s via %s", route,
-                          finder->via);
+    int length = snprintf(item->reason, sizeof item->reason, "%s via %s",
+                          finder->what, finder->via);
     if (strcmp(netdev, finder->via) != 0)
         length +=
             snprintf(item->reason + length,
@@ -95,24 +93,34 @@ static void walk_openvswitch(struct finder *finder, const char *netdev)
     topology_walk(finder->sysfs, "ovs-system", on_hardware, finder);
 }
 
-static void on_route(void *context, const char *netdev, bool is_default)
+static void walk_way(struct finder *finder, const char *what,
+                     const char *netdev)
 {
-    struct finder *finder = context;
-    if (seen_before(finder, netdev, is_default))
-        return;
-    finder->is_default = is_default;
+    finder->what = what;
     finder->via = netdev;
     if (!topology_walk(finder->sysfs, netdev, on_hardware, finder))
         walk_openvswitch(finder, netdev);
 }
 
+static void on_route(void *context, const char *netdev, bool is_default)
+{
+    struct finder *finder = context;
+    if (seen_before(finder, netdev, is_default))
+        return;
+    walk_way(finder, is_default ? "default route" : "route with a gateway",
+             netdev);
+}
+
 void management_read(const struct sysfs *sysfs, struct nl_port *port,
-                     struct management *out, struct notes *notes)
+                     const char *uplink, struct management *out,
+                     struct notes *notes)
 {
     *out = (struct management){0};
     struct finder finder = {.sysfs = sysfs, .out = out, .notes = notes};
     if (routes_each(sysfs, port, on_route, &finder, notes) < 0)
         out->unknown = true;
+    if (*uplink)
+        walk_way(&finder, "way to the scheduler", uplink);
 }
 
 const char *management_reason(const struct management *management,

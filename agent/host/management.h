@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which PFs carry the host's own traffic: those below the devices of default
- * routes and of routes with a gateway, through bridges, bonds, VLAN and macvlan
- * devices. They are never touched (DESIGN, invariant I10). */
+ * routes, of routes with a gateway and of the way to the scheduler, through
+ * bridges, bonds, VLAN and macvlan devices. They are never touched (DESIGN, invariant I10). */
 #pragma once
 
 #include "agent/host/nl.h"
@@ -19,8 +19,10 @@ struct management {
     struct management_pf pfs[HOST_PFS_MAX];
 };
 
+/* 'uplink': the device over which the scheduler is reached; "" = not known. */
 void management_read(const struct sysfs *sysfs, struct nl_port *port,
-                     struct management *out, struct notes *notes);
+                     const char *uplink, struct management *out,
+                     struct notes *notes);
 /* Why this PF must not be touched, or NULL. Fails closed: where the routes
  * could not be read every PF has a reason. */
 const char *management_reason(const struct management *management,

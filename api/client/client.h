@@ -69,6 +69,9 @@ void client_multi_start(struct client_multi *multi, const char *method,
  * client_multi_wakeup(), or 'timeout_ms'; then call what is done. Returns true
  * if 'fd' is readable. */
 bool client_multi_run(struct client_multi *multi, int fd, int timeout_ms);
+/* This machine's own address on the connection of the last answer, as text; ""
+ * = nothing was answered yet. Borrowed until the next client_multi_run(). */
+const char *client_multi_own_address(const struct client_multi *multi);
 /* From a signal handler or another thread. */
 void client_multi_wakeup(struct client_multi *multi);
 

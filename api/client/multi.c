@@ -11,6 +11,7 @@
 #include "common/base/timestamp.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -28,6 +29,7 @@ struct client_multi {
     struct transfer *failed; /* could not begin; told at the next run */
     CURL *kept[EASY_KEPT];
     size_t kept_count;
+    char own_address[INET6_ADDRSTRLEN];
 };
 
 static void global_init(void)
@@ -218,6 +220,21 @@ static void tell_failed(struct client_multi *multi)
     }
 }
 
+static void remember_address(struct client_multi *multi, CURL *easy,
+                             CURLcode code)
+{
+    char *address = NULL;
+    if (code == CURLE_OK &&
+        curl_easy_getinfo(easy, CURLINFO_LOCAL_IP, &address) == CURLE_OK &&
+        address)
+        str_copy(multi->own_address, address);
+}
+
+const char *client_multi_own_address(const struct client_multi *multi)
+{
+    return multi->own_address;
+}
+
 static void tell_finished(struct client_multi *multi)
 {
     int left = 0;
@@ -228,6 +245,7 @@ static void tell_finished(struct client_multi *multi)
         struct transfer *transfer = NULL;
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+        remember_address(multi, message->easy_handle, code);
         land(multi, transfer);
         tell(multi, transfer, code);
     }

@@ -366,10 +366,12 @@ START_TEST(hundreds_of_long_polls_wait_together_on_one_thread)
         client_multi_run(many.multi, -1, 10);
     ck_assert_uint_eq(http_parked(site.server), POLLS);
     ck_assert_int_eq(many.done, 0);
+    ck_assert_str_eq(client_multi_own_address(many.multi), "");
     atomic_store(&site.version, 1);
     http_wake(site.server, "k");
     run_until(POLLS);
     ck_assert_int_eq(many.failed, 0);
+    ck_assert_str_eq(client_multi_own_address(many.multi), "127.0.0.1");
     client_multi_free(many.multi);
     site_stop();
 }
