@@ -97,6 +97,17 @@ static void keep_statistics(const struct pf *known, struct pf *pf)
         *is = *was;
 }
 
+/* The kernel counts and lists the VFs of the device right below the network
+ * device (dev_num_vf(), rtnl_fill_vf()); with virtio that is no PCI function, and
+ * so it knows of none, nor takes anything for them. */
+static bool is_blind(const struct scan *scan, const struct pf *pf)
+{
+    char netdev[NETDEV_NAME_SIZE], virtio[NAME_SIZE];
+    struct sysfs_path folder = device_folder(&pf->key);
+    device_netdev(scan->sysfs, folder.text, netdev, virtio);
+    return virtio[0] != '\0';
+}
+
 void pf_policy_read(const struct scan *scan, const struct pf *known,
                     struct pf *pf)
 {
@@ -130,7 +141,7 @@ void pf_policy_read(const struct scan *scan, const struct pf *known,
     if (told.reported && missing)
         notes_say(scan->notes, what, "the kernel does not tell of %zu VFs",
                   missing);
-    if (told.count)
+    if (told.count || (pf->vf_count && is_blind(scan, pf)))
         judge(pf, &told);
     if (known && told.reported)
         keep_statistics(known, pf);
