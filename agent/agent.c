@@ -40,6 +40,7 @@ struct agent *agent_new(const struct agent_config *config, struct error *err)
     struct reconcile_config core = {.seed = config->seed,
                                     .skip_probing = config->skip_probing};
     str_copy(core.host, config->name);
+    core.boot_id = config->boot_id;
     agent->core = reconcile_new(&core, &state);
     agent->read_all = true;
     agent->need_full = true;
@@ -234,7 +235,7 @@ static const char *action_name(enum action_kind kind)
         [ACTION_SAVE] = "save",   [ACTION_READ] = "read",
         [ACTION_WRITE] = "write", [ACTION_RESET] = "reset",
         [ACTION_HOLD] = "hold",   [ACTION_LET_GO] = "let go",
-        [ACTION_HELD] = "held?"};
+        [ACTION_HELD] = "held?",  [ACTION_PF_SET] = "set"};
     return names[kind];
 }
 
@@ -274,6 +275,10 @@ static void carry_out(struct agent *agent, const struct action *action,
         status = ops->mac_held(host, &action->pf, &action->policy.mac,
                                &result->held, err);
         break;
+    case ACTION_PF_SET:
+        status = ops->pf_set(host, &action->pf, &action->target, err);
+        result->pending = status == 1;
+        break;
     }
     result->failed = status < 0;
     if (action->kind != ACTION_SAVE)
@@ -312,6 +317,7 @@ int64_t agent_step(struct agent *agent, int64_t now_ns)
     if (is_blind(agent))
         wake = INT64_MAX; /* until the reading */
     report_notice(agent, now_ns);
+    log_settings(agent);
     if (more)
         return now_ns;
     if (has_reading(agent) && agent->read_at < wake)
@@ -328,6 +334,11 @@ int agent_desired(struct agent *agent, const struct desired *desired,
                   struct error *err)
 {
     return reconcile_desired(agent->core, desired, err);
+}
+
+void agent_answered(struct agent *agent, int64_t sent_at_ns)
+{
+    reconcile_answered(agent->core, sent_at_ns, agent->now);
 }
 
 struct revision agent_following(const struct agent *agent)

@@ -88,6 +88,11 @@ int agent_desired(struct agent *agent, const struct desired *desired,
 /* What to ask 'after': 0.0 until a full document came in this life. */
 struct revision agent_following(const struct agent *agent);
 
+/* The scheduler answered a poll that was sent at 'sent_at_ns' (clock of
+ * agent_step): with a document that was accepted, or that there is nothing new.
+ * Accepted reports count by themselves. */
+void agent_answered(struct agent *agent, int64_t sent_at_ns);
+
 /* Do up to actions_per_step calls to host and disk. Returns when to be called
  * again (same clock as 'now'; 'now' or less = at once). Never fails: errors
  * become conditions and are tried again. */

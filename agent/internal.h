@@ -14,6 +14,8 @@ struct told {
     struct pf **pfs;
     size_t port_count;
     struct observed_port *ports;
+    size_t setting_count;
+    struct observed_pf *settings;
     struct revision accepted;
     uint64_t changes; /* reconcile_changes() when it was made */
 };
@@ -57,9 +59,14 @@ struct agent {
     struct rng rng;           /* jitter */
 
     bool save_failing, read_failing; /* logged already */
+    uint64_t logged_changes;         /* reconcile_changes() at the last look */
+    size_t logged_count;             /* settings of PFs as they were logged */
+    struct observed_pf *logged;
 };
 
 void told_done(struct told *told);
 /* Notice what changed since the last look; called at the end of each step. */
 void report_notice(struct agent *agent, int64_t now_ns);
 void report_done(struct agent *agent);
+/* One line at each phase change of a PF's setting. */
+void log_settings(struct agent *agent);

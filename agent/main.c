@@ -24,7 +24,7 @@
 struct settings {
     char *server, *name, *token_file, *state_dir, *config, *log_level;
     char *root, *cluster_id, *libvirt_uri, *plugin_dir;
-    bool no_probe, help, version;
+    bool no_probe, ignore_management, help, version;
 };
 
 #define TEXT(section, name, member, preset, value, help)                       \
@@ -55,6 +55,9 @@ static const struct conf_item run_items[] = {
          "NIC plug-ins, *.so, changeable by root only"),
     FLAG("agent", "no-probe", no_probe,
          "never write to a free VF to find out what a PF supports"),
+    FLAG("agent", "ignore-management", ignore_management,
+         "for tests only: change also the PF that carries the host's own "
+         "traffic, and risk to lose the host"),
     TEXT(NULL, "config", config, NULL, "FILE",
          "settings as NAME = VALUE lines below [agent]"),
     FLAG(NULL, "help", help, "this text"),
@@ -212,6 +215,11 @@ static int command_run(struct settings *settings, struct error *err)
     struct plugins *plugins = load_plugins(settings);
     log_plugins(plugins, settings->plugin_dir);
     struct host_backend *host = host_linux_open("", err);
+    if (host && settings->ignore_management) {
+        host_linux_ignore_management(host);
+        log_warning("--ignore-management: no PF counts as the one that carries "
+                    "this host's own traffic; for tests only");
+    }
     int status = host ? use_libvirt(settings, host, 0, err) : -1;
     if (status == 0) {
         host_linux_use(host, plugins);
@@ -348,7 +356,7 @@ static const struct command {
      "follow another cluster from now on, keeping the VFs that are held",
      "sriov-agent adopt --cluster-id 0192f0a1-7c1e-7cc3-98c4-dc0c0c07398f"},
     {"state", ITEMS(state_items), command_state,
-     "show which VFs are held, and for whom",
+     "show which VFs are held and for whom, and how far changes of PFs are",
      "sriov-agent state --state-dir /var/lib/sriov-agent"},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)

@@ -21,6 +21,7 @@ void told_done(struct told *told)
     ref_put(told->facts);
     free(told->pfs);
     free(told->ports);
+    free(told->settings);
     memset(told, 0, sizeof *told);
 }
 
@@ -31,6 +32,7 @@ void report_done(struct agent *agent)
     for (size_t i = 0; i < agent->view_count; i++)
         ref_put(agent->views[i].pf);
     free(agent->views);
+    free(agent->logged);
 }
 
 static struct view *find_view(struct view *views, size_t count,
@@ -70,6 +72,17 @@ static void refresh_views(struct agent *agent)
     agent->view_count = count;
 }
 
+static struct observed_pf *settings_now(const struct agent *agent,
+                                        size_t *count)
+{
+    *count = reconcile_pfs(agent->core, NULL, 0);
+    if (*count == 0)
+        return NULL;
+    struct observed_pf *settings = mem_calloc(*count, sizeof *settings);
+    reconcile_pfs(agent->core, settings, *count);
+    return settings;
+}
+
 /* All as it is now. */
 static void tell_now(struct agent *agent, struct told *told)
 {
@@ -88,6 +101,7 @@ static void tell_now(struct agent *agent, struct told *told)
         told->ports = mem_calloc(told->port_count, sizeof *told->ports);
         reconcile_ports(agent->core, told->ports, told->port_count);
     }
+    told->settings = settings_now(agent, &told->setting_count);
 }
 
 static struct pf *told_pf(const struct told *told, const struct pf_key *key)
@@ -110,6 +124,7 @@ static bool nothing_new(const struct told *now, const struct told *before)
 {
     bool same = now->pf_count == before->pf_count &&
                 now->port_count == before->port_count &&
+                now->setting_count == before->setting_count &&
                 revision_compare(&now->accepted, &before->accepted) == 0 &&
                 before->facts &&
                 (now->facts == before->facts ||
@@ -119,6 +134,9 @@ static bool nothing_new(const struct told *now, const struct told *before)
     if (same && now->port_count)
         same = memcmp(now->ports, before->ports,
                       now->port_count * sizeof *now->ports) == 0;
+    if (same && now->setting_count)
+        same = memcmp(now->settings, before->settings,
+                      now->setting_count * sizeof *now->settings) == 0;
     return same;
 }
 
@@ -145,7 +163,8 @@ static struct observed *make_report(struct agent *agent,
     size_t gone = 0;
     for (size_t i = 0; base && i < base->pf_count; i++)
         gone += !told_pf(told, &base->pfs[i]->key);
-    struct observed *report = observed_new(told->port_count, gone, 0);
+    struct observed *report =
+        observed_new(told->port_count, gone, told->setting_count);
     const struct agent_state *state = reconcile_state_scalars(agent->core);
     report->cluster_id = state->cluster_id;
     str_copy(report->host, agent->name);
@@ -167,6 +186,9 @@ static struct observed *make_report(struct agent *agent,
     if (told->port_count)
         memcpy(report->ports, told->ports,
                told->port_count * sizeof *told->ports);
+    if (told->setting_count)
+        memcpy(report->pfs, told->settings,
+               told->setting_count * sizeof *told->settings);
     return report;
 }
 
@@ -203,6 +225,55 @@ static void log_conditions(const struct agent *agent, const struct told *told)
     }
 }
 
+static const struct observed_pf *find_setting(const struct observed_pf *list,
+                                              size_t count,
+                                              const struct pf_key *key)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (pf_key_compare(&list[i].key, key) == 0)
+            return &list[i];
+    }
+    return NULL;
+}
+
+void log_settings(struct agent *agent)
+{
+    uint64_t changes = reconcile_changes(agent->core);
+    if (changes == agent->logged_changes)
+        return;
+    agent->logged_changes = changes;
+    size_t count = 0;
+    struct observed_pf *now = settings_now(agent, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct observed_pf *is = &now[i];
+        const struct observed_pf *was =
+            find_setting(agent->logged, agent->logged_count, &is->key);
+        bool said = was && was->phase == is->phase &&
+                    strcmp(was->condition.reason, is->condition.reason) == 0;
+        if (said)
+            continue;
+        const char *phase = pf_phase_name((enum pf_phase)is->phase);
+        if (is->condition.status == CONDITION_FALSE)
+            log_warning("PF %s is %s: %s: %s host=%s", is->key.text, phase,
+                        is->condition.reason, is->condition.message,
+                        agent->name);
+        else
+            log_info("PF %s is %s: %s host=%s", is->key.text, phase,
+                     is->condition.message, agent->name);
+    }
+    free(agent->logged);
+    agent->logged = now;
+    agent->logged_count = count;
+}
+
+/* A change of a PF waits to be confirmed, and nothing was sent since it was
+ * written. */
+static bool is_urgent(const struct agent *agent)
+{
+    int64_t since = reconcile_asks_since(agent->core);
+    return since != INT64_MIN && agent->reported_at < since;
+}
+
 void report_notice(struct agent *agent, int64_t now_ns)
 {
     uint64_t changes = reconcile_changes(agent->core);
@@ -232,6 +303,8 @@ int64_t agent_report_due(const struct agent *agent, int64_t now_ns)
         int64_t settled = since + (agent_is_idle(agent) ? wait / 5 : wait);
         due = settled < due ? settled : due;
     }
+    if (is_urgent(agent))
+        due = now_ns;
     return due > agent->report_retry_at ? due : agent->report_retry_at;
 }
 
@@ -249,7 +322,8 @@ struct observed *agent_report(struct agent *agent, int64_t now_ns)
             : &agent->acknowledged;
     bool heartbeat = now_ns >= agent->reported_at + agent->config.heartbeat_ns;
     agent->changed_at = 0;
-    if (base && !heartbeat && nothing_new(&told, base)) {
+    bool urgent = heartbeat || is_urgent(agent);
+    if (base && !urgent && nothing_new(&told, base)) {
         told_done(&told);
         return NULL;
     }
@@ -308,6 +382,7 @@ void agent_report_done(struct agent *agent, uint64_t sequence,
         agent->report_failures = 0;
         agent->report_retry_at = 0;
         forget_absent(agent, &agent->acknowledged);
+        reconcile_answered(agent->core, agent->reported_at, agent->now);
         return;
     case AGENT_REPORT_REFUSED:
     case AGENT_REPORT_LOST:

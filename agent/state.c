@@ -2,6 +2,7 @@
 /* The agent's durable state as a JSON file: see state.h. */
 #include "agent/state.h"
 
+#include "agent/state_json.h"
 #include "api/wire/wire.h"
 #include "common/base/file.h"
 #include "common/base/str.h"
@@ -24,7 +25,7 @@ struct state_file {
 
 /* ---- writing ------------------------------------------------------------------- */
 
-static json_t *revision_value(const struct revision *revision)
+json_t *state_revision_value(const struct revision *revision)
 {
     char text[REVISION_TEXT_SIZE];
     return json_string(revision_format(revision, text));
@@ -39,7 +40,7 @@ static json_t *managed_value(const struct managed *m)
         object, "phase",
         json_string(managed_phase_name((enum managed_phase)m->phase)));
     json_object_set_new(object, "unknown", json_boolean(m->unknown));
-    json_object_set_new(object, "revision", revision_value(&m->revision));
+    json_object_set_new(object, "revision", state_revision_value(&m->revision));
     json_object_set_new(object, "claim", wire_claim(&m->claim));
     json_object_set_new(object, "policy", wire_policy(&m->policy));
     json_object_set_new(object, "baseline", wire_policy(&m->baseline));
@@ -67,7 +68,8 @@ char *state_text(const struct agent_state *state, bool pretty)
     json_object_set_new(root, "version", json_integer(FORMAT_VERSION));
     json_object_set_new(root, "cluster_id", wire_uuid(&state->cluster_id));
     json_object_set_new(root, "adopt", wire_uuid(&state->adopt));
-    json_object_set_new(root, "accepted", revision_value(&state->accepted));
+    json_object_set_new(root, "accepted",
+                        state_revision_value(&state->accepted));
     json_object_set_new(root, "incarnation",
                         json_integer((json_int_t)state->incarnation));
     json_t *managed = json_array(), *probed = json_array();
@@ -77,13 +79,14 @@ char *state_text(const struct agent_state *state, bool pretty)
         json_array_append_new(probed, probed_value(&state->probed[i]));
     json_object_set_new(root, "managed", managed);
     json_object_set_new(root, "probed", probed);
+    json_object_set_new(root, "pf_changes", state_changes_value(state));
     return pretty ? json_dumps(root, JSON_INDENT(2)) : json_text(root);
 }
 
 /* ---- reading --------------------------------------------------------------------- */
 
-static bool take_uuid(struct json_reader *reader, const char *name,
-                      struct uuid *out)
+bool state_take_uuid(struct json_reader *reader, const char *name,
+                     struct uuid *out)
 {
     const char *text = NULL;
     if (!json_take_text(reader, name, false, &text))
@@ -93,16 +96,15 @@ static bool take_uuid(struct json_reader *reader, const char *name,
     return !reader->failed;
 }
 
-static void take_revision(struct json_reader *reader, const char *name,
-                          struct revision *out)
+void state_take_revision(struct json_reader *reader, const char *name,
+                         struct revision *out)
 {
     const char *text = NULL;
     if (json_take_text(reader, name, true, &text) && !revision_parse(text, out))
         json_reader_fail(reader, name, "not EPOCH.REVISION: '%s'", text);
 }
 
-static void take_time(struct json_reader *reader, const char *name,
-                      int64_t *out)
+void state_take_time(struct json_reader *reader, const char *name, int64_t *out)
 {
     const char *text = NULL;
     if (json_take_text(reader, name, false, &text) &&
@@ -151,8 +153,8 @@ static int read_claim(const json_t *value, struct claim *claim,
     return json_reader_end(&reader, false, NULL);
 }
 
-static int read_condition(const json_t *value, struct condition *condition,
-                          struct error *err)
+int state_read_condition(const json_t *value, struct condition *condition,
+                         struct error *err)
 {
     struct json_reader reader;
     const char *status = NULL;
@@ -165,7 +167,7 @@ static int read_condition(const json_t *value, struct condition *condition,
                    sizeof condition->field);
     json_take_copy(&reader, "message", false, condition->message,
                    sizeof condition->message);
-    take_time(&reader, "at", &condition->at);
+    state_take_time(&reader, "at", &condition->at);
     if (json_take_text(&reader, "status", false, &status)) {
         condition->status = (uint8_t)condition_status_parse(status);
         if (condition->status == CONDITION_STATUS_MAX)
@@ -182,9 +184,9 @@ static int read_managed(const json_t *value, const char *path,
     const json_t *baseline = NULL;
     const char *phase = NULL;
     json_reader_begin(&reader, value, path, err);
-    take_uuid(&reader, "port", &m->port);
-    take_uuid(&reader, "vm", &m->vm);
-    take_revision(&reader, "revision", &m->revision);
+    state_take_uuid(&reader, "port", &m->port);
+    state_take_uuid(&reader, "vm", &m->vm);
+    state_take_revision(&reader, "revision", &m->revision);
     json_take_bool(&reader, "unknown", true, &m->unknown);
     json_take_object(&reader, "claim", true, &claim);
     json_take_object(&reader, "policy", true, &policy);
@@ -200,7 +202,7 @@ static int read_managed(const json_t *value, const char *path,
         read_claim(claim, &m->claim, err) < 0 ||
         wire_readback_read(policy, "policy", &m->policy, err) < 0 ||
         wire_readback_read(baseline, "baseline", &m->baseline, err) < 0 ||
-        read_condition(condition, &m->condition, err) < 0)
+        state_read_condition(condition, &m->condition, err) < 0)
         return -1;
     return 0;
 }
@@ -216,7 +218,7 @@ static int read_probed(const json_t *value, const char *path,
     json_take_bool(&reader, "link_up", true, &probed->link_up);
     json_take_u64(&reader, "speed_mbps", false, 0, UINT32_MAX, &speed);
     json_take_bool(&reader, "complete", true, &probed->complete);
-    take_time(&reader, "at", &probed->at);
+    state_take_time(&reader, "at", &probed->at);
     json_take_object(&reader, "capabilities", true, &capabilities);
     if (json_reader_end(&reader, false, NULL) < 0)
         return -1;
@@ -256,7 +258,7 @@ static int read_root(const json_t *root, struct agent_state *state,
                      struct error *err)
 {
     struct json_reader reader;
-    const json_t *managed = NULL, *probed = NULL;
+    const json_t *managed = NULL, *probed = NULL, *changes = NULL;
     uint64_t version = 0;
     json_reader_begin(&reader, root, "", err);
     json_take_u64(&reader, "version", true, 1, UINT32_MAX, &version);
@@ -265,16 +267,18 @@ static int read_root(const json_t *root, struct agent_state *state,
                                 "written by a newer agent (format %u, this one "
                                 "reads %d)",
                                 (unsigned)version, FORMAT_VERSION);
-    take_uuid(&reader, "cluster_id", &state->cluster_id);
-    take_uuid(&reader, "adopt", &state->adopt);
-    take_revision(&reader, "accepted", &state->accepted);
+    state_take_uuid(&reader, "cluster_id", &state->cluster_id);
+    state_take_uuid(&reader, "adopt", &state->adopt);
+    state_take_revision(&reader, "accepted", &state->accepted);
     json_take_u64(&reader, "incarnation", true, 0, INT64_MAX / 4,
                   &state->incarnation);
     json_take_array(&reader, "managed", true, MANAGED_LIMIT, &managed);
     json_take_array(&reader, "probed", true, PROBED_MAX, &probed);
-    if (json_reader_end(&reader, false, NULL) < 0)
+    json_take_array(&reader, "pf_changes", false, DOCUMENT_PFS_MAX, &changes);
+    if (json_reader_end(&reader, false, NULL) < 0 ||
+        read_lists(managed, probed, state, err) < 0)
         return -1;
-    return read_lists(managed, probed, state, err);
+    return state_changes_read(changes, state, err);
 }
 
 int state_parse(const char *text, size_t length, struct agent_state *out,

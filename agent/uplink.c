@@ -28,6 +28,7 @@ struct uplink {
 
     bool polling;
     int64_t poll_started_at, poll_at; /* not before */
+    int64_t poll_sent_at;             /* in the agent's clock */
     unsigned poll_failures;           /* in a row */
     bool ask_full;
 
@@ -131,6 +132,7 @@ static void take_document(struct uplink *uplink, const json_t *body)
     struct error err = {0};
     auto_desired struct desired *desired = wire_desired_read(body, &err);
     if (desired && agent_desired(uplink->config.agent, desired, &err) == 0) {
+        agent_answered(uplink->config.agent, uplink->poll_sent_at);
         uplink->poll_failures = 0;
         uplink->ask_full = false;
         return;
@@ -166,6 +168,7 @@ static void take_poll(struct uplink *uplink, const struct client_answer *answer,
         take_document(uplink, answer->body);
         return;
     }
+    agent_answered(uplink->config.agent, uplink->poll_sent_at);
     /* Nothing new. Should that come at once, don't ask in a circle. */
     uplink->poll_failures = 0;
     uplink->poll_at = uplink->poll_started_at + RETRY_NS;
@@ -179,8 +182,9 @@ static void poll_done(void *context, const struct client_answer *answer,
     tell_answered(uplink);
 }
 
-static void start_poll(struct uplink *uplink)
+static void start_poll(struct uplink *uplink, int64_t now_ns)
 {
+    uplink->poll_sent_at = now_ns;
     struct revision after = agent_following(uplink->config.agent);
     if (uplink->ask_full)
         after = (struct revision){0, 0};
@@ -261,7 +265,7 @@ int64_t uplink_step(struct uplink *uplink, int64_t now_ns)
     if (!uplink->polling) {
         int64_t mono = timestamp_monotonic();
         if (mono >= uplink->poll_at)
-            start_poll(uplink);
+            start_poll(uplink, now_ns);
         else
             wake = now_ns + (uplink->poll_at - mono);
     }

@@ -242,6 +242,7 @@ bool clean_done(struct reconcile *r, struct entry *entry, int64_t now,
         break;
     case ACTION_READ:
     case ACTION_SAVE:
+    case ACTION_PF_SET:
         if (result->failed)
             not_clean(r, entry, now, "", err->msg);
         else

@@ -93,32 +93,6 @@ static bool same_port(const struct desired_port *a,
            revision_compare(&a->revision, &b->revision) == 0;
 }
 
-const struct desired_pf *pf_want_of(const struct reconcile *r,
-                                    const struct pf_key *key)
-{
-    for (size_t i = 0; i < r->pf_want_count; i++) {
-        if (pf_key_compare(&r->pf_wants[i].key, key) == 0)
-            return &r->pf_wants[i];
-    }
-    return NULL;
-}
-
-static void put_pf_want(struct reconcile *r, const struct desired_pf *pf)
-{
-    struct desired_pf *have = NULL;
-    for (size_t i = 0; i < r->pf_want_count && !have; i++) {
-        if (pf_key_compare(&r->pf_wants[i].key, &pf->key) == 0)
-            have = &r->pf_wants[i];
-    }
-    if (!have && r->pf_want_count < DOCUMENT_PFS_MAX) {
-        r->pf_wants =
-            mem_realloc(r->pf_wants, r->pf_want_count + 1, sizeof *r->pf_wants);
-        have = &r->pf_wants[r->pf_want_count++];
-    }
-    if (have)
-        *have = *pf;
-}
-
 int reconcile_desired(struct reconcile *r, const struct desired *doc,
                       struct error *err)
 {
@@ -140,15 +114,13 @@ int reconcile_desired(struct reconcile *r, const struct desired *doc,
             if (!find_port(doc, &r->wants[i].d.id))
                 want_remove(r, &r->wants[i]);
         }
-        r->pf_want_count = 0;
     }
-    for (size_t i = 0; i < doc->pf_count; i++)
-        put_pf_want(r, &doc->pfs[i]);
     for (size_t i = 0; i < doc->port_count; i++) {
         const struct want *have = want_of(r, &doc->ports[i].id);
         if (!have || !same_port(&have->d, &doc->ports[i]))
             want_put(r, &doc->ports[i]);
     }
+    pf_wishes_take(r, doc);
     mark_unknown(r);
     r->replan = true;
     return 0;

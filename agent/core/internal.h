@@ -8,7 +8,10 @@
 #include "common/base/rng.h"
 #include "common/base/timestamp.h"
 
+#include <stdarg.h>
+
 #define CONDITION_TYPE "PolicyApplied"
+#define PF_CONDITION_TYPE "PfConfigured"
 
 /* Tries before a VF counts as refused or not clean. */
 #define TRIES_MAX 3
@@ -83,6 +86,31 @@ struct want {
     int64_t since;       /* when the document brought it */
 };
 
+/* A change of a PF: what is durable of it, and how far it is in this life. */
+struct pf_work {
+    struct pf_change c;
+    uint64_t intent;    /* state version that makes its last move durable */
+    bool resumed;       /* read from the disk: it may have been begun before */
+    bool looked_at;     /* resumed: by the first plan */
+    bool started;       /* pf_set was called in this life */
+    bool seen;          /* confirming: the PF was read since the write */
+    bool heard;         /* confirming: the scheduler answered since */
+    int64_t written_at; /* confirming: when the write had ended */
+    int64_t next_at;    /* nothing before this */
+    unsigned tries, failures;
+    struct condition verdict; /* reverting after a refusal: what it says then */
+};
+
+/* A PF of the document, whether something is set for it or not. */
+struct pf_wish {
+    struct desired_pf d;
+    int64_t since; /* when the document brought this revision */
+    bool blocked;  /* by 'condition': nothing can begin; told as 'phase' */
+    bool waits;    /* for a probe's end: no other one begins */
+    uint8_t phase;
+    struct condition condition;
+};
+
 struct pf_slot {
     struct pf *pf; /* our own copy: readings are put into it */
     uint64_t changes;
@@ -124,11 +152,14 @@ struct reconcile {
     size_t want_count, want_capacity;
     struct want *wants;
 
-    size_t pf_want_count;
-    struct desired_pf *pf_wants; /* owned, as the documents told them */
-
     size_t probed_count, probed_capacity;
     struct probed *probed;
+
+    int64_t heard_at; /* the scheduler's last answer; 0 = none in this life */
+    size_t work_count, work_capacity;
+    struct pf_work **works; /* ordered by key */
+    size_t pf_wish_count, pf_wish_capacity;
+    struct pf_wish *pf_wishes;
 };
 
 /* ---- set.c: the set of entries and wants -------------------------------------- */
@@ -142,9 +173,6 @@ bool entry_is_probe(const struct entry *entry);
 /* Any entry that is held for the port? */
 bool entries_hold(const struct reconcile *r, const struct uuid *port);
 struct want *want_of(const struct reconcile *r, const struct uuid *port);
-/* What the documents want of the PF, NULL = nothing. */
-const struct desired_pf *pf_want_of(const struct reconcile *r,
-                                    const struct pf_key *key);
 struct want *want_put(struct reconcile *r, const struct desired_port *port);
 void want_remove(struct reconcile *r, struct want *want);
 struct pf_slot *slot_of(const struct reconcile *r, const struct pf_key *key);
@@ -167,6 +195,11 @@ void condition_fill(struct condition *condition, int64_t now,
                     enum condition_status status, const char *reason,
                     const char *field, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
+/* 'condition' stays if it says the same already. */
+void condition_vfill(struct condition *condition, const char *type, int64_t now,
+                     enum condition_status status, const char *reason,
+                     const char *field, const char *format, va_list list)
+    __attribute__((format(printf, 7, 0)));
 /* Something that the views tell of this PF changed. */
 void pf_changed(struct reconcile *r, const struct pf_key *key);
 
@@ -189,6 +222,43 @@ const char *vf_dirt(const struct vf *vf);
 uint64_t pf_signature(const struct pf *pf);
 /* Bring entries and wants in line with the inputs. */
 void plan(struct reconcile *r, int64_t now);
+
+/* ---- pf_setting.c, pf_rules.c, pf_commit.c: changes of PFs ------------------------- */
+struct pf_work *work_of(const struct reconcile *r, const struct pf_key *key);
+struct pf_work *work_add(struct reconcile *r, const struct pf_change *change);
+/* A new change in place of one that ended. */
+void work_begin(struct reconcile *r, struct pf_work *work,
+                const struct pf_change *change);
+void work_remove(struct reconcile *r, struct pf_work *work);
+/* Along the diagram in pf_setting.h. */
+void work_move(struct reconcile *r, struct pf_work *work, int64_t now,
+               enum pf_phase phase, enum condition_status status,
+               const char *reason, const char *field, const char *format, ...)
+    __attribute__((format(printf, 8, 9)));
+void works_done(struct reconcile *r);
+void pf_condition(struct condition *condition, int64_t now,
+                  enum condition_status status, const char *reason,
+                  const char *field, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+/* What the document says of the PF; NULL = nothing. */
+struct pf_wish *pf_wish_of(const struct reconcile *r, const struct pf_key *key);
+void pf_wishes_take(struct reconcile *r, const struct desired *doc);
+/* May this change begin? Fills the want's condition, phase and 'waits'. */
+bool pf_rules_allow(const struct reconcile *r, struct pf_wish *want,
+                    int64_t now);
+/* The same of one that was begun, right before a write; 'written': it was
+ * written to already, so only what forbids every touch counts. */
+bool pf_rules_still_allow(const struct reconcile *r, const struct pf_key *key,
+                          bool written, int64_t now,
+                          struct condition *condition);
+void pf_plan(struct reconcile *r, int64_t now);
+bool pf_next(struct reconcile *r, int64_t now, struct action *action,
+             int64_t *wake);
+/* As reconcile_done(). */
+bool pf_done(struct reconcile *r, int64_t now, const struct action *action,
+             const struct action_result *result);
+/* The PF was read. */
+void pf_seen(struct reconcile *r, const struct pf_key *key);
 
 /* ---- apply.c, clean.c, probe.c: the steps within the phases -------------------------- */
 /* Fill the action of the current step. */

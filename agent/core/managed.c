@@ -48,6 +48,7 @@ void agent_state_done(struct agent_state *state)
 {
     free(state->managed);
     free(state->probed);
+    free(state->changes);
     memset(state, 0, sizeof *state);
 }
 
@@ -56,10 +57,14 @@ void agent_state_copy(struct agent_state *to, const struct agent_state *from)
     *to = *from;
     to->managed = NULL;
     to->probed = NULL;
+    to->changes = NULL;
     if (from->managed_count)
         to->managed =
             mem_dup(from->managed, from->managed_count * sizeof *from->managed);
     if (from->probed_count)
         to->probed =
             mem_dup(from->probed, from->probed_count * sizeof *from->probed);
+    if (from->change_count)
+        to->changes =
+            mem_dup(from->changes, from->change_count * sizeof *from->changes);
 }

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "agent/core/pf_setting.h"
 #include "common/base/uuid.h"
 #include "common/model/policy.h"
 #include "common/model/vm.h"
@@ -85,15 +86,16 @@ struct probed {
  * down. */
 #define PROBED_MAX 128
 
-/* Everything durable. 'managed' and 'probed' are owned arrays. */
+/* Everything durable. The arrays are owned. */
 struct agent_state {
     struct uuid cluster_id; /* whose documents are followed; zero = none yet */
     struct uuid adopt;      /* also accept this cluster's, once; zero = none */
     struct revision accepted; /* highest document revision accepted */
     uint64_t incarnation;     /* rises at each start of the agent */
-    size_t managed_count, probed_count;
+    size_t managed_count, probed_count, change_count;
     struct managed *managed;
     struct probed *probed;
+    struct pf_change *changes; /* of PFs, ordered by key; one each */
 };
 /* Frees the arrays, zeroes the rest. */
 void agent_state_done(struct agent_state *state);

@@ -92,8 +92,8 @@ static bool has_pending_want(const struct reconcile *r, const struct pf *pf)
 
 static bool may_probe(const struct reconcile *r, const struct pf *pf)
 {
-    const struct desired_pf *want = pf_want_of(r, &pf->key);
-    return want && want->allowed && !pf->management &&
+    const struct pf_wish *wish = pf_wish_of(r, &pf->key);
+    return wish && wish->d.allowed && !pf->management &&
            pf->kind == DEVICE_NETWORK && pf->vf_count > 0 &&
            !trial_is_vain(pf) && !has_pending_want(r, pf);
 }

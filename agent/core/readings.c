@@ -47,6 +47,7 @@ static void put_pf(struct reconcile *r, const struct pf *pf)
     take_readbacks(r, slot->pf);
     if (!same)
         pf_changed(r, &pf->key);
+    pf_seen(r, &pf->key);
 }
 
 static void remove_pf(struct reconcile *r, const struct pf_key *key)

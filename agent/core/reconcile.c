@@ -17,6 +17,7 @@ struct reconcile *reconcile_new(const struct reconcile_config *config,
     r->state = *state;
     r->state.managed = NULL;
     r->state.probed = NULL;
+    r->state.changes = NULL;
     r->plan_at = INT64_MAX;
     for (size_t i = 0; i < state->managed_count; i++) {
         struct entry *entry = entry_add(r, &state->managed[i]);
@@ -25,6 +26,11 @@ struct reconcile *reconcile_new(const struct reconcile_config *config,
     r->probed = state->probed;
     r->probed_count = r->probed_capacity = state->probed_count;
     state->probed = NULL;
+    for (size_t i = 0; i < state->change_count; i++) {
+        struct pf_work *work = work_add(r, &state->changes[i]);
+        work->intent = 0;
+        work->resumed = true;
+    }
     agent_state_done(state);
     r->state.incarnation++;
     r->incarnation_version = ++r->version;
@@ -44,8 +50,8 @@ void reconcile_free(struct reconcile *r)
     free(r->entries);
     free(r->pfs);
     free(r->wants);
-    free(r->pf_wants);
     free(r->probed);
+    works_done(r);
     agent_state_done(&r->state);
     free(r);
 }
@@ -162,6 +168,8 @@ bool reconcile_next(struct reconcile *r, int64_t now, struct action *action,
     if (r->saved == 0 && next_save(r, now, action, &later))
         return true;
     plan(r, now);
+    if (r->facts && pf_next(r, now, action, &later))
+        return true;
     for (size_t n = 0; r->facts && n < r->entry_count; n++) {
         size_t i = (r->cursor + n) % r->entry_count;
         if (!is_ready(r, r->entries[i], now, &later))
@@ -240,6 +248,8 @@ bool reconcile_done(struct reconcile *r, int64_t now,
             saved(r, action->version);
         return false;
     }
+    if (action->kind == ACTION_PF_SET)
+        return pf_done(r, now, action, result);
     struct entry *entry = entry_at(r, &action->pf, action->vf_index);
     if (!entry)
         return false;
@@ -269,6 +279,13 @@ const struct agent_state *reconcile_state(struct reconcile *r)
     struct agent_state *state = &r->state;
     free(state->managed);
     free(state->probed);
+    free(state->changes);
+    state->change_count = r->work_count;
+    state->changes = r->work_count
+                         ? mem_calloc(r->work_count, sizeof *state->changes)
+                         : NULL;
+    for (size_t i = 0; i < r->work_count; i++)
+        state->changes[i] = r->works[i]->c;
     state->managed = r->entry_count
                          ? mem_calloc(r->entry_count, sizeof *state->managed)
                          : NULL;
@@ -303,6 +320,8 @@ bool reconcile_is_settled(const struct reconcile *r)
                                entry->m.claim.vf_index, &entry->m.policy.mac,
                                r->now, &why);
     }
+    for (size_t i = 0; settled && i < r->work_count; i++)
+        settled = !pf_change_runs(&r->works[i]->c);
     return settled;
 }
 

@@ -21,6 +21,7 @@ struct reconcile;
 
 struct reconcile_config {
     char host[NAME_SIZE];
+    struct uuid boot_id; /* of the host, now */
     uint64_t seed;
     bool skip_probing;
 };
@@ -46,6 +47,13 @@ void reconcile_forget(struct reconcile *r, const struct uuid *port);
 /* The incarnation must be above this; see STALE_REPORT. */
 void reconcile_raise_incarnation(struct reconcile *r, uint64_t above);
 
+/* The scheduler answered: a report that it accepted, or a poll. 'sent_at': when
+ * the request was sent (see pf_setting.h). */
+void reconcile_answered(struct reconcile *r, int64_t sent_at, int64_t now);
+/* A change waits for the answer to a request sent since then; INT64_MIN = none
+ * does. */
+int64_t reconcile_asks_since(const struct reconcile *r);
+
 /* ---- actions ------------------------------------------------------------------ */
 
 enum action_kind {
@@ -56,6 +64,7 @@ enum action_kind {
     ACTION_HOLD,   /* mac_hold of 'policy.mac', on */
     ACTION_LET_GO, /* the same, off */
     ACTION_HELD,   /* mac_held of 'policy.mac' */
+    ACTION_PF_SET, /* pf_set to 'target' */
 };
 struct action {
     enum action_kind kind;
@@ -63,11 +72,13 @@ struct action {
     uint16_t vf_index;
     uint32_t fields;
     struct policy policy;
-    uint64_t version; /* SAVE: of the state */
+    struct pf_target target; /* PF_SET */
+    uint64_t version;        /* SAVE: of the state */
 };
 struct action_result {
     bool failed;
     struct error err;     /* failed */
+    bool pending;         /* PF_SET: it is under way */
     struct policy policy; /* READ */
     bool held;            /* HELD */
 };
@@ -109,3 +120,6 @@ struct pf *reconcile_pf_view(const struct reconcile *r, size_t index);
  * are. */
 size_t reconcile_ports(const struct reconcile *r, struct observed_port *out,
                        size_t max);
+/* The same of all PFs that something is set for, or whose change is remembered. */
+size_t reconcile_pfs(const struct reconcile *r, struct observed_pf *out,
+                     size_t max);

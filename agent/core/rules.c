@@ -14,6 +14,8 @@ struct facts {
     const struct vf *vf;        /* NULL = the PF has no such VF now */
     const struct entry *holder; /* who holds the VF */
     const struct mac *mac;      /* of the port that wants it */
+    bool changing;              /* the PF itself is being changed */
+    bool waits;                 /* a change of it waits for a probe's end */
 };
 
 static bool pf_is_gone(const struct facts *f)
@@ -49,6 +51,24 @@ static bool vf_is_dirty(const struct facts *f)
         return false;
     return !f->mac || !policy_has(&f->vf->policy, POLICY_MAC) ||
            mac_compare(f->mac, &f->vf->policy.mac) != 0;
+}
+
+static bool pf_is_changing(const struct facts *f)
+{
+    return f->changing;
+}
+
+static bool pf_change_waits(const struct facts *f)
+{
+    return f->waits;
+}
+
+static void say_changing(const struct facts *f, char *text, size_t size)
+{
+    (void)f;
+    snprintf(text, size,
+             "the PF's VF count or mode is being changed; it goes on when that "
+             "is confirmed or undone");
 }
 
 static void say_gone(const struct facts *f, char *text, size_t size)
@@ -129,6 +149,10 @@ static const struct rule {
     {pf_is_management,
      PURPOSE_TAKE | PURPOSE_APPLY | PURPOSE_CLEAN | PURPOSE_PROBE,
      "PfIsManagement", say_management},
+    {pf_is_changing,
+     PURPOSE_TAKE | PURPOSE_APPLY | PURPOSE_CLEAN | PURPOSE_PROBE, "PfChanging",
+     say_changing},
+    {pf_change_waits, PURPOSE_PROBE, "PfChanging", say_changing},
     {vf_is_gone, PURPOSE_TAKE | PURPOSE_APPLY | PURPOSE_CLEAN | PURPOSE_PROBE,
      "VfVanished", say_no_vf},
     {vf_is_held, PURPOSE_TAKE | PURPOSE_PROBE, "VfHeld", say_held},
@@ -143,7 +167,11 @@ bool rules_allow(const struct reconcile *r, enum purpose purpose,
                  struct condition *condition)
 {
     const struct pf_slot *slot = slot_of(r, pf);
-    struct facts facts = {.pf = slot ? slot->pf : NULL,
+    const struct pf_work *work = work_of(r, pf);
+    const struct pf_wish *want = pf_wish_of(r, pf);
+    struct facts facts = {.changing = work && pf_change_runs(&work->c),
+                          .waits = want && want->waits,
+                          .pf = slot ? slot->pf : NULL,
                           .vf = slot ? pf_vf(slot->pf, vf_index) : NULL,
                           .holder = entry_at(r, pf, vf_index),
                           .mac = mac};
@@ -404,6 +432,7 @@ void plan(struct reconcile *r, int64_t now)
         plan_entry(r, r->entries[i], now);
     for (size_t i = 0; i < r->want_count; i++)
         plan_want(r, &r->wants[i], now);
+    pf_plan(r, now);
     if (!r->config.skip_probing)
         probe_plan(r, now, &r->plan_at);
 }

@@ -190,13 +190,12 @@ void entry_move_durably(struct reconcile *r, struct entry *entry,
     entry->intent = r->version;
 }
 
-__attribute__((format(printf, 6, 0))) static void
-condition_vfill(struct condition *condition, int64_t now,
-                enum condition_status status, const char *reason,
-                const char *field, const char *format, va_list list)
+void condition_vfill(struct condition *condition, const char *type, int64_t now,
+                     enum condition_status status, const char *reason,
+                     const char *field, const char *format, va_list list)
 {
     struct condition made = {.status = (uint8_t)status, .at = now};
-    str_copy(made.type, CONDITION_TYPE);
+    str_copy(made.type, type);
     str_copy(made.reason, reason);
     str_copy(made.field, field);
     vsnprintf(made.message, sizeof made.message, format, list);
@@ -214,7 +213,19 @@ void condition_fill(struct condition *condition, int64_t now,
 {
     va_list list;
     va_start(list, format);
-    condition_vfill(condition, now, status, reason, field, format, list);
+    condition_vfill(condition, CONDITION_TYPE, now, status, reason, field,
+                    format, list);
+    va_end(list);
+}
+
+void pf_condition(struct condition *condition, int64_t now,
+                  enum condition_status status, const char *reason,
+                  const char *field, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    condition_vfill(condition, PF_CONDITION_TYPE, now, status, reason, field,
+                    format, list);
     va_end(list);
 }
 
@@ -225,8 +236,8 @@ void entry_condition(struct reconcile *r, struct entry *entry, int64_t now,
     struct condition before = entry->m.condition;
     va_list list;
     va_start(list, format);
-    condition_vfill(&entry->m.condition, now, status, reason, field, format,
-                    list);
+    condition_vfill(&entry->m.condition, CONDITION_TYPE, now, status, reason,
+                    field, format, list);
     va_end(list);
     if (memcmp(&before, &entry->m.condition, sizeof before) != 0)
         r->changes++;

@@ -15,6 +15,10 @@
       "the agent gives a VF up when it has written, not when it reads clean")  \
     X(ACT_BEFORE_DURABLE, "act-before-durable",                                \
       "the agent touches a VF before its state is on disk")                    \
+    X(PF_BEFORE_DURABLE, "pf-before-durable",                                  \
+      "the agent changes a PF before the way back is on disk")                 \
+    X(NO_UNDO, "no-undo",                                                      \
+      "the agent rejects a PF's change that nobody confirmed, and leaves it")  \
     X(OLD_EPOCH, "old-epoch", "the agent accepts documents of an older epoch") \
     X(ABSENCE_IS_AN_ORDER, "absence-is-an-order",                              \
       "the agent cleans what a full document lacks")                           \

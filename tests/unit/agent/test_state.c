@@ -34,7 +34,8 @@ static struct agent_state sample(void)
     struct agent_state state = {.incarnation = 7,
                                 .accepted = {3, 41},
                                 .managed_count = 2,
-                                .probed_count = 1};
+                                .probed_count = 1,
+                                .change_count = 1};
     state.cluster_id.bytes[3] = 9;
     state.managed = mem_calloc(2, sizeof *state.managed);
     state.probed = mem_calloc(1, sizeof *state.probed);
@@ -74,6 +75,24 @@ static struct agent_state sample(void)
             (struct capability){.support = CAPABILITY_UNSUPPORTED,
                                 .source = CAPABILITY_SOURCE_PROBED,
                                 .note = str_intern("EOPNOTSUPP when set")};
+    state.changes = mem_calloc(1, sizeof *state.changes);
+    struct pf_change *c = &state.changes[0];
+    pf_key_parse("0000:3b:00.1", &c->key);
+    c->target = (struct pf_target){.has_num_vfs = true,
+                                   .num_vfs = 6,
+                                   .autoprobe = AUTOPROBE_OFF,
+                                   .bridge_mode = BRIDGE_VEPA};
+    c->before = (struct pf_target){
+        .has_num_vfs = true, .num_vfs = 2, .autoprobe = AUTOPROBE_ON};
+    c->revision = (struct revision){3, 39};
+    c->boot_id.bytes[5] = 4;
+    c->begun_at = INT64_C(1790000000123000000);
+    c->deadline = INT64_C(1790000030123000000);
+    c->signature = UINT64_C(0xfedcba9876543210);
+    c->phase = PF_REVERTING;
+    c->refused = true;
+    str_copy(c->condition.type, "PfConfigured");
+    str_copy(c->condition.reason, "SettingRefused");
     return state;
 }
 
@@ -95,6 +114,32 @@ START_TEST(all_of_the_state_reads_back_as_it_was_written)
                       CAPABILITY_UNSUPPORTED);
     ck_assert_uint_eq(back.accepted.revision, 41);
     ck_assert(uuid_equal(&back.cluster_id, &state.cluster_id));
+    ck_assert_uint_eq(back.change_count, 1);
+    const struct pf_change *c = &back.changes[0];
+    ck_assert_int_eq(c->phase, PF_REVERTING);
+    ck_assert(pf_target_equal(&c->target, &state.changes[0].target));
+    ck_assert(pf_target_equal(&c->before, &state.changes[0].before));
+    ck_assert(c->refused && !c->may_pass);
+    ck_assert_int_eq(c->deadline, state.changes[0].deadline);
+    ck_assert(c->signature == state.changes[0].signature);
+    ck_assert(uuid_equal(&c->boot_id, &state.changes[0].boot_id));
+    agent_state_done(&state);
+    agent_state_done(&back);
+}
+END_TEST
+
+START_TEST(a_file_of_before_PF_changes_is_read)
+{
+    struct agent_state state = sample(), back = {0};
+    struct error err = {0};
+    auto_free char *text = state_text(&state, false);
+    char *list = strstr(text, ",\"pf_changes\":");
+    ck_assert_ptr_nonnull(list);
+    memcpy(list, "}", 2);
+    ck_assert_msg(state_parse(text, strlen(text), &back, &err) == 0, "%s",
+                  err.msg);
+    ck_assert_uint_eq(back.change_count, 0);
+    ck_assert_uint_eq(back.managed_count, 2);
     agent_state_done(&state);
     agent_state_done(&back);
 }
@@ -167,6 +212,10 @@ static const struct {
     {"\"unknown\":true", "\"unknown\":3"},
     {"\"incarnation\":7", "\"incarnation\":-7"},
     {"\"0000:3b:02.5\"", "\"x\""},
+    {"\"phase\":\"reverting\"", "\"phase\":\"pending\""},
+    {"\"bridge_mode\":\"vepa\"", "\"bridge_mode\":\"veba\""},
+    {"\"pf_signature\":\"fe", "\"pf_signature\":\"xe"},
+    {"\"num_vfs\":6", "\"num_vfs\":-6"},
     {"}", ""},
 };
 
@@ -224,6 +273,7 @@ int main(void)
     Suite *suite = suite_create("agent state");
     TCase *tc = tcase_create("state");
     tcase_add_test(tc, all_of_the_state_reads_back_as_it_was_written);
+    tcase_add_test(tc, a_file_of_before_PF_changes_is_read);
     tcase_add_test(tc, an_empty_folder_is_a_state_that_holds_nothing);
     tcase_add_test(tc, the_file_is_only_for_its_owner_and_is_loaded_again);
     tcase_add_test(tc, a_second_agent_on_one_folder_is_refused_with_the_remedy);

@@ -165,6 +165,26 @@ void world_drop(struct world *world, uint8_t number)
     *port = world->ports[--world->port_count];
 }
 
+struct desired_pf *world_want_vfs(struct world *world, size_t pf,
+                                  uint16_t count)
+{
+    const struct pf_key *key = sim_host_pf_key(world->host, pf);
+    size_t i = 0;
+    while (i < world->pf_count && pf_key_compare(&world->pfs[i].key, key) != 0)
+        i++;
+    ck_assert_uint_lt(i, 2);
+    if (i == world->pf_count)
+        world->pf_count++;
+    world->pfs[i] = (struct desired_pf){
+        .key = *key,
+        .allowed = true,
+        .has_num_vfs = true,
+        .num_vfs = count,
+        .revision = {1, world->revision.revision + 1},
+    };
+    return &world->pfs[i];
+}
+
 struct desired *world_document(const struct world *world, bool full)
 {
     struct desired *desired =
@@ -180,6 +200,10 @@ struct desired *world_document(const struct world *world, bool full)
                                 .revision = {1, 1}};
     for (size_t i = 0; i < world->port_count; i++)
         desired->ports[i] = world->ports[i];
+    for (size_t i = 0; i < desired->pf_count; i++)
+        for (size_t k = 0; k < world->pf_count; k++)
+            if (pf_key_compare(&desired->pfs[i].key, &world->pfs[k].key) == 0)
+                desired->pfs[i] = world->pfs[k];
     return desired;
 }
 
@@ -203,8 +227,9 @@ void world_settle(struct world *world, int64_t limit_ns)
             world->reports++;
             ref_put(world->last);
             world->last = report;
-            agent_report_done(world->agent, report->sequence,
-                              AGENT_REPORT_ACCEPTED, 0);
+            agent_report_done(
+                world->agent, report->sequence,
+                world->mute ? AGENT_REPORT_LOST : AGENT_REPORT_ACCEPTED, 0);
         }
         bool idle = agent_is_idle(world->agent) &&
                     !host_sim_has_changes(world->backend);
@@ -231,6 +256,16 @@ const struct observed_port *world_told(const struct world *world,
     for (size_t i = 0; world->last && i < world->last->port_count; i++) {
         if (uuid_equal(&world->last->ports[i].id, &id))
             return &world->last->ports[i];
+    }
+    return NULL;
+}
+
+const struct observed_pf *world_told_pf(const struct world *world, size_t pf)
+{
+    const struct pf_key *key = sim_host_pf_key(world->host, pf);
+    for (size_t i = 0; world->last && i < world->last->pf_count; i++) {
+        if (pf_key_compare(&world->last->pfs[i].key, key) == 0)
+            return &world->last->pfs[i];
     }
     return NULL;
 }

@@ -31,6 +31,9 @@ struct world {
     bool forbidden; /* no PF may be used; else all may */
     size_t port_count;
     struct desired_port ports[WORLD_PORTS];
+    size_t pf_count;
+    struct desired_pf pfs[2];
+    bool mute; /* the scheduler is not reached: reports are lost */
 
     /* What the faults do: 'fault_errno' for the calls that match. */
     int fault_errno;
@@ -56,6 +59,10 @@ struct desired_port *world_want(struct world *world, uint8_t number, size_t pf,
 struct desired_port *world_port(struct world *world, uint8_t number);
 void world_unwant(struct world *world, uint8_t number); /* tombstone */
 void world_drop(struct world *world, uint8_t number);   /* not in it at all */
+/* Ask for so many VFs of a PF, under a revision of its own; more may be set in
+ * the returned place. */
+struct desired_pf *world_want_vfs(struct world *world, size_t pf,
+                                  uint16_t count);
 /* Give the whole document with the next revision; -1 if refused. */
 int world_send(struct world *world, struct error *err);
 /* The document with its present revision. */
@@ -70,6 +77,8 @@ void world_apply(struct world *world);
 /* Of the last report. */
 const struct observed_port *world_told(const struct world *world,
                                        uint8_t number);
+/* NULL = not told. */
+const struct observed_pf *world_told_pf(const struct world *world, size_t pf);
 struct policy world_kernel(const struct world *world, size_t pf, uint16_t vf);
 /* Never NULL: a VF that is not there fails the test. */
 const struct vf *world_vf(const struct world *world,
