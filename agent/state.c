@@ -42,6 +42,8 @@ static json_t *managed_value(const struct managed *m)
     json_object_set_new(object, "unknown", json_boolean(m->unknown));
     json_object_set_new(object, "revision", state_revision_value(&m->revision));
     json_object_set_new(object, "claim", wire_claim(&m->claim));
+    json_object_set_new(object, "device", json_boolean(m->device));
+    json_object_set_new(object, "driver", json_string(m->driver));
     json_object_set_new(object, "policy", wire_policy(&m->policy));
     json_object_set_new(object, "baseline", wire_policy(&m->baseline));
     json_object_set_new(object, "condition", wire_condition(&m->condition));
@@ -188,6 +190,8 @@ static int read_managed(const json_t *value, const char *path,
     state_take_uuid(&reader, "vm", &m->vm);
     state_take_revision(&reader, "revision", &m->revision);
     json_take_bool(&reader, "unknown", true, &m->unknown);
+    json_take_bool(&reader, "device", false, &m->device);
+    json_take_copy(&reader, "driver", false, m->driver, sizeof m->driver);
     json_take_object(&reader, "claim", true, &claim);
     json_take_object(&reader, "policy", true, &policy);
     json_take_object(&reader, "condition", true, &condition);

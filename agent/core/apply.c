@@ -17,6 +17,8 @@ uint32_t apply_difference(const struct entry *entry,
     struct policy target = policy_target(&entry->m.policy);
     struct policy clean = policy_clean();
     uint32_t bits = 0;
+    if (entry_is_bare(entry))
+        return 0;
     for (unsigned i = 0; i < POLICY_FIELD_MAX; i++) {
         enum policy_field field = (enum policy_field)i;
         uint32_t bit = POLICY_BIT(i);

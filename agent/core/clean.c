@@ -82,8 +82,8 @@ static void quarantine(struct reconcile *r, struct entry *entry, int64_t now,
 }
 
 /* One more round, or quarantine. */
-static void not_clean(struct reconcile *r, struct entry *entry, int64_t now,
-                      const char *field, const char *why)
+void clean_fails(struct reconcile *r, struct entry *entry, int64_t now,
+                 const char *field, const char *why)
 {
     entry->tries++;
     entry->step = STEP_READ;
@@ -92,7 +92,7 @@ static void not_clean(struct reconcile *r, struct entry *entry, int64_t now,
         quarantine(r, entry, now, field, why);
 }
 
-static void clean_now(struct reconcile *r, struct entry *entry, int64_t now)
+void clean_finish(struct reconcile *r, struct entry *entry, int64_t now)
 {
     if (entry->m.phase == MANAGED_RESTORING) {
         const struct pf_slot *slot = slot_of(r, &entry->m.claim.pf);
@@ -127,7 +127,7 @@ static void read_done(struct reconcile *r, struct entry *entry, int64_t now)
         else if (resets)
             entry->step = STEP_RESET;
         else
-            clean_now(r, entry, now);
+            clean_finish(r, entry, now);
         return;
     }
     if (entry->step == STEP_READ) {
@@ -140,7 +140,7 @@ static void read_done(struct reconcile *r, struct entry *entry, int64_t now)
     char value[POLICY_VALUE_SIZE], text[96];
     snprintf(text, sizeof text, "it reads %s %s", policy_field_name(field),
              policy_value_text(readback, field, value));
-    not_clean(r, entry, now, policy_field_name(field), text);
+    clean_fails(r, entry, now, policy_field_name(field), text);
 }
 
 static void write_failed(struct reconcile *r, struct entry *entry, int64_t now,
@@ -172,7 +172,7 @@ static void write_failed(struct reconcile *r, struct entry *entry, int64_t now,
     snprintf(text, sizeof text, "%s: %s%s%.140s", err->field,
              err->sys ? error_errno_name(err->sys) : "", err->sys ? ": " : "",
              err->msg);
-    not_clean(r, entry, now, err->field, text);
+    clean_fails(r, entry, now, err->field, text);
 }
 
 /* The MAC of a probe may still be on the PF's own filter, also from before a
@@ -183,7 +183,7 @@ static void hold_done(struct reconcile *r, struct entry *entry, int64_t now,
 {
     const struct error *err = &result->err;
     if (result->failed && err->code != ERROR_UNSUPPORTED) {
-        not_clean(r, entry, now, "", err->msg);
+        clean_fails(r, entry, now, "", err->msg);
         return;
     }
     bool there = action->kind == ACTION_HELD && !result->failed && result->held;
@@ -192,7 +192,7 @@ static void hold_done(struct reconcile *r, struct entry *entry, int64_t now,
         entry->step = STEP_HELD;
     } else if (there && entry->was_let_go) {
         entry->was_let_go = false;
-        not_clean(r, entry, now, "", "the PF's filter keeps the probe's MAC");
+        clean_fails(r, entry, now, "", "the PF's filter keeps the probe's MAC");
     } else {
         entry->was_let_go = !there;
         entry->step = there ? STEP_LET_GO : STEP_PROVE;
@@ -225,16 +225,19 @@ bool clean_done(struct reconcile *r, struct entry *entry, int64_t now,
         if (!result->failed && entry->m.phase == MANAGED_RESTORING)
             entry->step = STEP_PROVE;
         if (PLANT(FREE_BEFORE_CLEAN))
-            clean_now(r, entry, now);
+            clean_finish(r, entry, now);
         break;
     case ACTION_RESET:
         if (result->failed && err->code != ERROR_UNSUPPORTED) {
-            not_clean(r, entry, now, "", err->msg);
+            clean_fails(r, entry, now, "", err->msg);
             break;
         }
         entry->was_reset = true;
         entry->step = STEP_PROVE;
-        break;
+        if (!entry_is_bare(entry))
+            break;
+        bare_was_reset(r, entry);
+        return true; /* proven by the next reading */
     case ACTION_HELD:
     case ACTION_LET_GO:
     case ACTION_HOLD:
@@ -244,7 +247,7 @@ bool clean_done(struct reconcile *r, struct entry *entry, int64_t now,
     case ACTION_SAVE:
     case ACTION_PF_SET:
         if (result->failed)
-            not_clean(r, entry, now, "", err->msg);
+            clean_fails(r, entry, now, "", err->msg);
         else
             read_done(r, entry, now);
         break;

@@ -63,6 +63,7 @@ struct entry {
     uint8_t step;    /* enum step */
     uint8_t tries;
     bool was_reset;
+    uint64_t reading;  /* bare: proven by the PF's reading of this number on */
     bool was_let_go;   /* CLEANING of a probe: nothing is held on the PF */
     bool drifted;      /* was applied, then read otherwise */
     unsigned failures; /* in a row, for the back-off */
@@ -112,7 +113,8 @@ struct pf_wish {
 };
 
 struct pf_slot {
-    struct pf *pf; /* our own copy: readings are put into it */
+    struct pf *pf;     /* our own copy: readings are put into it */
+    uint64_t readings; /* how many there were */
     uint64_t changes;
     /* The last probe that began here, and what the link was then. */
     int64_t probed_at; /* 0 = none in this life */
@@ -220,8 +222,23 @@ bool rules_allow(const struct reconcile *r, enum purpose purpose,
 const char *vf_dirt(const struct vf *vf);
 /* Facts on which it depends whether a PF takes a policy. */
 uint64_t pf_signature(const struct pf *pf);
-/* Bring entries and wants in line with the inputs. */
+/* plan.c: bring entries and wants in line with the inputs. */
 void plan(struct reconcile *r, int64_t now);
+
+/* ---- bare.c: claims without network policy -------------------------------------------- */
+bool claim_is_whole(const struct claim *claim);
+bool entry_is_bare(const struct entry *entry);
+/* Is the VF, or the PF as a whole, in the last reading? */
+bool claim_is_there(const struct reconcile *r, const struct claim *claim);
+/* The driver bound to it now; "" = none. */
+const char *claim_driver(const struct reconcile *r, const struct claim *claim);
+/* Nothing is asked of it but a MAC, which its guest's driver sees to; else the
+ * first such field. */
+bool bare_allows(const struct policy *policy, const char **field);
+/* Go on with the entry; true = its step's action is to be done. */
+bool bare_acts(struct reconcile *r, struct entry *entry, int64_t now);
+/* Its VF was reset: the next reading proves it. */
+void bare_was_reset(const struct reconcile *r, struct entry *entry);
 
 /* ---- pf_setting.c, pf_rules.c, pf_commit.c: changes of PFs ------------------------- */
 struct pf_work *work_of(const struct reconcile *r, const struct pf_key *key);
@@ -272,6 +289,10 @@ bool clean_done(struct reconcile *r, struct entry *entry, int64_t now,
 bool probe_done(struct reconcile *r, struct entry *entry, int64_t now,
                 const struct action *action,
                 const struct action_result *result);
+/* The VF is clean; it is not: one more round, or quarantine. */
+void clean_finish(struct reconcile *r, struct entry *entry, int64_t now);
+void clean_fails(struct reconcile *r, struct entry *entry, int64_t now,
+                 const char *field, const char *why);
 /* Does the VF of the entry differ from what is wanted? Bits to write. */
 uint32_t apply_difference(const struct entry *entry,
                           const struct policy *readback);

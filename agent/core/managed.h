@@ -62,6 +62,9 @@ struct managed {
     struct claim claim;     /* the VF */
     struct policy policy;   /* as asked, MAC among it; probe: what it writes */
     struct policy baseline; /* as the kernel read before we touched the VF */
+    bool device;            /* a VF without network: no policy */
+    char driver[32]; /* bound before we took it; "" = none, or it has a policy:
+                        then what is read back says all */
     struct revision revision; /* of the desired port that this follows */
     uint8_t phase;            /* enum managed_phase */
     bool unknown;             /* a full document lacked the port: left alone */

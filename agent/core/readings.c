@@ -44,6 +44,7 @@ static void put_pf(struct reconcile *r, const struct pf *pf)
     bool same = slot->pf && pf_same(slot->pf, pf);
     ref_put(slot->pf);
     slot->pf = pf_dup(pf);
+    slot->readings++;
     take_readbacks(r, slot->pf);
     if (!same)
         pf_changed(r, &pf->key);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The reconcile object: the next action out, its result back. What comes in is in
- * document.c and readings.c, the rules are in rules.c, the steps within the
+ * document.c and readings.c, the rules are in rules.c and plan.c, the steps within the
  * phases in apply.c, clean.c and probe.c, what is told in view.c. */
 #include "agent/core/internal.h"
 #include "common/base/plant.h"
@@ -116,8 +116,8 @@ static bool is_allowed(struct reconcile *r, struct entry *entry, int64_t now,
     }
     if (memcmp(&before, &m->condition, sizeof before) != 0)
         r->changes++;
-    bool given = cleaning && !uuid_is_zero(&m->port) &&
-                 !vf_of(r, &m->claim.pf, m->claim.vf_index);
+    bool given =
+        cleaning && !uuid_is_zero(&m->port) && !claim_is_there(r, &m->claim);
     if (!given)
         return false;
     if (!entry->vanished_at)
@@ -173,6 +173,8 @@ bool reconcile_next(struct reconcile *r, int64_t now, struct action *action,
     for (size_t n = 0; r->facts && n < r->entry_count; n++) {
         size_t i = (r->cursor + n) % r->entry_count;
         if (!is_ready(r, r->entries[i], now, &later))
+            continue;
+        if (entry_is_bare(r->entries[i]) && !bare_acts(r, r->entries[i], now))
             continue;
         r->cursor = i;
         entry_action(r->entries[i], action);

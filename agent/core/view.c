@@ -66,8 +66,11 @@ struct pf *reconcile_pf_view(const struct reconcile *r, size_t index)
     return pf;
 }
 
-static uint8_t port_phase_of(const struct entry *entry)
+static uint8_t port_phase_of(const struct reconcile *r,
+                             const struct entry *entry)
 {
+    if (entry_is_bare(entry) && entry->m.phase == MANAGED_APPLIED)
+        return claim_is_there(r, &entry->m.claim) ? PORT_APPLIED : PORT_PENDING;
     switch ((enum managed_phase)entry->m.phase) {
     case MANAGED_APPLIED:
         /* A reading that no plan has looked at yet may differ. */
@@ -108,12 +111,15 @@ static void tell_entry(const struct reconcile *r, const struct entry *entry,
     const struct managed *m = &entry->m;
     *out = (struct observed_port){.id = m->port,
                                   .vm = m->vm,
-                                  .phase = port_phase_of(entry),
+                                  .phase = port_phase_of(r, entry),
                                   .revision = m->revision,
                                   .has_claim = true,
                                   .claim = m->claim,
                                   .condition = m->condition};
-    if (entry->has_readback) {
+    const struct pf_slot *slot = slot_of(r, &m->claim.pf);
+    if (entry_is_bare(entry)) {
+        out->observed_at = slot ? slot->pf->observed_at : 0;
+    } else if (entry->has_readback) {
         out->readback = entry->readback;
         out->observed_at = entry->readback_at;
     }

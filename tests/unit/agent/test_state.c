@@ -58,6 +58,8 @@ static struct agent_state sample(void)
     m->revision = (struct revision){3, 40};
     m->phase = MANAGED_FAILED;
     m->unknown = true;
+    m->device = true;
+    str_copy(m->driver, "nvme");
     str_copy(m->condition.type, "PolicyApplied");
     str_copy(m->condition.reason, "FieldRefused");
     str_copy(m->condition.field, "vlan");
@@ -109,6 +111,8 @@ START_TEST(all_of_the_state_reads_back_as_it_was_written)
     ck_assert_uint_eq(back.managed[0].claim.vendor_id, 0x8086);
     ck_assert_uint_eq(back.managed[0].phase, MANAGED_FAILED);
     ck_assert(back.managed[0].unknown);
+    ck_assert(back.managed[0].device);
+    ck_assert_str_eq(back.managed[0].driver, "nvme");
     ck_assert_uint_eq(back.managed[0].policy.vlan_qos, 3);
     ck_assert_uint_eq(back.probed[0].capabilities.field[POLICY_TRUST].support,
                       CAPABILITY_UNSUPPORTED);
@@ -123,6 +127,20 @@ START_TEST(all_of_the_state_reads_back_as_it_was_written)
     ck_assert_int_eq(c->deadline, state.changes[0].deadline);
     ck_assert(c->signature == state.changes[0].signature);
     ck_assert(uuid_equal(&c->boot_id, &state.changes[0].boot_id));
+    agent_state_done(&state);
+    agent_state_done(&back);
+}
+END_TEST
+
+START_TEST(a_claim_of_a_whole_PF_reads_back_as_one)
+{
+    struct agent_state state = sample(), back = {0};
+    struct error err = {0};
+    state.managed[0].claim.vf_index = CLAIM_WHOLE_PF;
+    auto_free char *text = state_text(&state, false);
+    ck_assert_msg(state_parse(text, strlen(text), &back, &err) == 0, "%s",
+                  err.msg);
+    ck_assert_uint_eq(back.managed[0].claim.vf_index, CLAIM_WHOLE_PF);
     agent_state_done(&state);
     agent_state_done(&back);
 }
@@ -273,6 +291,7 @@ int main(void)
     Suite *suite = suite_create("agent state");
     TCase *tc = tcase_create("state");
     tcase_add_test(tc, all_of_the_state_reads_back_as_it_was_written);
+    tcase_add_test(tc, a_claim_of_a_whole_PF_reads_back_as_one);
     tcase_add_test(tc, a_file_of_before_PF_changes_is_read);
     tcase_add_test(tc, an_empty_folder_is_a_state_that_holds_nothing);
     tcase_add_test(tc, the_file_is_only_for_its_owner_and_is_loaded_again);
