@@ -381,9 +381,13 @@ bool pf_done(struct reconcile *r, int64_t now, const struct action *action,
     }
     if (work->c.phase != PF_REVERTING)
         return false;
-    if (result->failed && result->err.code != ERROR_VANISHED) {
+    /* A driver that is being reset may say ENODEV too: gone is what is not
+     * read any more. */
+    bool gone = result->failed && result->err.code == ERROR_VANISHED &&
+                !slot_of(r, &work->c.key);
+    if (result->failed && !gone) {
         undo_failed(r, work, now, &result->err);
-        return false;
+        return result->err.code == ERROR_VANISHED;
     }
     undone(r, work, now);
     return true;

@@ -19,11 +19,12 @@ static bool is_on(const struct claim *claim, const struct facts *f)
     return pf_key_compare(&claim->pf, f->key) == 0;
 }
 
-/* A VF that is not there now can't be taken away; after a host boot the setting
- * is what brings it back. */
+/* A VF beyond the count can't be taken away; after a host boot the setting is
+ * what brings it back. One that is only off the bus can. */
 static bool is_there(const struct claim *claim, const struct facts *f)
 {
-    return claim->vf_index == CLAIM_WHOLE_PF || pf_vf(f->pf, claim->vf_index);
+    return claim->vf_index == CLAIM_WHOLE_PF ||
+           claim->vf_index < f->pf->num_vfs;
 }
 
 /* A claim that stands in the way: what we hold, or what the document wants. */
@@ -65,7 +66,9 @@ static const struct entry *worked_on(const struct facts *f)
         const struct entry *entry = f->r->entries[i];
         if (uuid_is_zero(&entry->m.port) && !entry->gone &&
             entry->m.phase != MANAGED_QUARANTINED &&
-            is_on(&entry->m.claim, f) && is_there(&entry->m.claim, f))
+            is_on(&entry->m.claim, f) &&
+            (claim_is_whole(&entry->m.claim) ||
+             pf_vf(f->pf, entry->m.claim.vf_index)))
             return entry;
     }
     return NULL;

@@ -372,6 +372,15 @@ static int run_disallow(struct job *base, struct core *core,
                          err);
 }
 
+static int run_set_pf(struct job *base, struct core *core,
+                      const struct core_call *call, struct tx *tx,
+                      struct error *err)
+{
+    const struct sim_job *job = (const struct sim_job *)base;
+    return core_pf_patch(core, call, node_name(base), &job->pf, job->patch, tx,
+                         err);
+}
+
 static int run_cordon(struct job *base, struct core *core,
                       const struct core_call *call, struct tx *tx,
                       struct error *err)
@@ -423,6 +432,38 @@ bool operator_set_up(struct sim *sim)
         }
     }
     return false;
+}
+
+void operator_set_pf(struct sim *sim)
+{
+    sim->event = EVENT_PF_SETTING;
+    size_t number = below(sim, sim->node_count);
+    const struct node *node = &sim->nodes[number];
+    size_t pfs = sim_host_pf_count(node->world);
+    if (!pfs)
+        return;
+    struct sim_job *job = sim_job_new(sim, run_set_pf);
+    job->job.answer = answer_operator;
+    job->node = number;
+    job->pf = *sim_host_pf_key(node->world, below(sim, pfs));
+    job->patch = mem_new(struct pf_patch);
+    if (!chance(sim, 4)) {
+        job->patch->has_num_vfs = true;
+        job->patch->num_vfs_observed = chance(sim, 8);
+        job->patch->num_vfs = (uint16_t)below(sim, SIM_VFS_MAX + 1);
+    }
+    if (chance(sim, 4)) {
+        job->patch->has_autoprobe = true;
+        job->patch->autoprobe = (uint8_t)below(sim, AUTOPROBE_MAX);
+    }
+    if (chance(sim, 4)) {
+        job->patch->has_bridge_mode = true;
+        job->patch->bridge_mode = (uint8_t)below(sim, BRIDGE_MODE_MAX);
+    }
+    sim_trace(sim, "%s: the operator sets PF %s to %u VFs", node->name,
+              job->pf.text, job->patch->num_vfs);
+    sim->operator_busy = sim->sched.up;
+    sched_submit(sim, job);
 }
 
 void operator_act(struct sim *sim)

@@ -154,6 +154,57 @@ static bool node_is_right(const struct verdict *v, struct node *node)
     return true;
 }
 
+/* Each PF that something is set for is so, or it is said why not. */
+static bool pf_is_right(const struct verdict *v, const struct node *node,
+                        const struct host_view *view,
+                        const struct pf_setting *setting)
+{
+    struct pf_target target = {.has_num_vfs = setting->has_num_vfs,
+                               .num_vfs = setting->num_vfs,
+                               .autoprobe = setting->autoprobe,
+                               .bridge_mode = setting->bridge_mode};
+    const char *key = setting->key.text;
+    const struct observed_pf *told = NULL;
+    if (pf_target_is_empty(&target))
+        return true;
+    for (size_t i = 0; view->report && i < view->report->pf_count; i++)
+        if (pf_key_compare(&view->report->pfs[i].key, &setting->key) == 0)
+            told = &view->report->pfs[i];
+    if (!told || revision_compare(&told->revision, &setting->revision) != 0)
+        return not_yet(v, "%s has not told of the settings of PF %s",
+                       node->name, key);
+    if (told->phase == PF_APPLIED) {
+        size_t pf = sim_host_pf_find(node->world, &setting->key);
+        struct pf now = {.num_vfs = sim_host_vf_count(node->world, pf),
+                         .autoprobe = sim_host_pf_autoprobe(node->world, pf),
+                         .bridge_mode =
+                             sim_host_pf_bridge_mode(node->world, pf)};
+        return pf_target_met(&target, &now) ||
+               not_yet(v,
+                       "PF %s of %s is told applied, but is not as it is set",
+                       key, node->name);
+    }
+    bool ended = told->phase == PF_REJECTED || told->phase == PF_FAILED ||
+                 told->phase == PF_PENDING;
+    if (!ended || told->condition.status != CONDITION_FALSE ||
+        !told->condition.reason[0] || !told->condition.message[0])
+        return not_yet(v, "PF %s of %s is %s (%s)", key, node->name,
+                       pf_phase_name((enum pf_phase)told->phase),
+                       told->condition.reason);
+    return true;
+}
+
+static bool pfs_are_right(const struct verdict *v, const struct node *node)
+{
+    const struct host_view *view =
+        snapshot_host(v->sim->sched.writer.snapshot, node->name);
+    for (size_t i = 0; !v->sim->restored && i < view->host->pf_setting_count;
+         i++)
+        if (!pf_is_right(v, node, view, &view->host->pf_settings[i]))
+            return false;
+    return true;
+}
+
 bool converged(struct sim *sim, char *why, size_t size)
 {
     const struct verdict v = {sim, why, size};
@@ -177,7 +228,8 @@ bool converged(struct sim *sim, char *why, size_t size)
         marker = &vm->id;
     }
     for (size_t i = 0; i < sim->node_count; i++)
-        if (!node_is_right(&v, &sim->nodes[i]))
+        if (!node_is_right(&v, &sim->nodes[i]) ||
+            !pfs_are_right(&v, &sim->nodes[i]))
             return false;
     truth_full(sim);
     return !sim->failed;

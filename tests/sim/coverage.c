@@ -63,6 +63,9 @@ void cover(struct sim *sim, struct node *about)
         return;
     }
     const struct agent_state *state = agent_state_view(about->agent);
+    for (size_t i = 0; i < state->change_count; i++)
+        coverage
+            ->count[STATE_PF + state->changes[i].phase][event][sim->fault]++;
     if (state->managed_count == 0)
         coverage->count[STATE_IDLE][event][sim->fault]++;
     for (size_t i = 0; i < state->managed_count; i++)
@@ -79,6 +82,12 @@ static const char *state_name(int state)
         [STATE_SCHED_ZOMBIE] = "(with a zombie)",
         [STATE_SCHED_DOWN] = "(scheduler down)",
     };
+    static char text[32];
+    if (state >= STATE_PF && state < STATE_IDLE) {
+        snprintf(text, sizeof text, "PF %s",
+                 pf_phase_name((enum pf_phase)(state - STATE_PF)));
+        return text;
+    }
     return state < MANAGED_PHASE_MAX
                ? managed_phase_name((enum managed_phase)state)
                : names[state];
@@ -93,6 +102,8 @@ void coverage_print(const struct coverage *coverage)
     };
     size_t hit = 0, cells = 0;
     for (int s = 0; s < STATE_MAX; s++) {
+        if (s == STATE_PF + PF_PENDING)
+            continue; /* not begun: nothing is held */
         for (int e = 0; e < EVENT_MAX; e++) {
             enum sim_event event = (enum sim_event)e;
             if (is_state_of_host(s) != is_of_host(event))

@@ -26,6 +26,48 @@ static bool dies_here(struct node *node)
     return node->dying;
 }
 
+bool node_is_cut(const struct node *node)
+{
+    return node->cut_pf != SIZE_MAX &&
+           sim_host_pf_present(node->world, node->cut_pf) &&
+           sim_host_vf_count(node->world, node->cut_pf) != node->cut_before;
+}
+
+/* The host's network runs over this PF after all, and does not come back from
+ * the change. */
+static void may_cut(struct node *node, size_t pf)
+{
+    struct sim *sim = node->sim;
+    if (!sim->faults || node_is_cut(node) || !chance(sim, 3))
+        return;
+    node->cut_pf = pf;
+    node->cut_before = sim_host_vf_count(node->world, pf);
+    sim_trace(sim, "%s: cut off while PF %zu has not %u VFs", node->name, pf,
+              node->cut_before);
+}
+
+static int pf_fault(struct node *node, enum sim_step step, size_t pf,
+                    uint32_t part)
+{
+    static const int numbers[] = {EBUSY,  EAGAIN,     EIO,   ENODEV,
+                                  EINVAL, EOPNOTSUPP, ENOMEM};
+    struct sim *sim = node->sim;
+    if (step == SIM_STEP_PF_WRITTEN) {
+        truth_kernel(node, true);
+        return dies_here(node) ? EIO : 0;
+    }
+    if (dies_here(node))
+        return EIO;
+    truth_touch_pf(node, pf);
+    if (sim->faults && chance(sim, 20)) {
+        sim->fault = FAULT_NETLINK;
+        return numbers[below(sim, sizeof numbers / sizeof *numbers)];
+    }
+    if (part == SIM_PF_NUM_VFS)
+        may_cut(node, pf);
+    return 0;
+}
+
 static int fault_hook(void *context, enum sim_step step,
                       const struct pf_key *pf, uint16_t vf, uint32_t fields)
 {
@@ -36,6 +78,8 @@ static int fault_hook(void *context, enum sim_step step,
                                   ENODEV, EINVAL, EOPNOTSUPP};
     struct node *node = context;
     struct sim *sim = node->sim;
+    if (step == SIM_STEP_PF_SET || step == SIM_STEP_PF_WRITTEN)
+        return pf_fault(node, step, sim_host_pf_find(node->world, pf), fields);
     if (step == SIM_STEP_VF_WRITTEN)
         truth_vf(node, sim_host_pf_find(node->world, pf), vf, true);
     if (dies_here(node))
@@ -130,7 +174,7 @@ void node_init(struct sim *sim, size_t number)
         fprintf(stderr, "%s\n", err.msg);
         abort();
     }
-    node->management = SIZE_MAX;
+    node->management = node->cut_pf = SIZE_MAX;
     if (config.pf_count && chance(sim, 10)) {
         node->management = below(sim, config.pf_count);
         sim_host_pf_set_management(node->world, node->management,
@@ -508,6 +552,7 @@ static void reboot(struct node *node)
         node_crash(node);
     }
     sim_host_reboot(node->world);
+    node->cut_pf = SIZE_MAX;
 }
 
 bool node_is_whole(const struct node *node)
@@ -540,9 +585,9 @@ bool node_hardware(struct node *node)
     } else if (what < 7) {
         pf_event(node, pf);
     } else {
-        uint16_t vf = (uint16_t)below(sim, sim_host_vf_count(node->world, pf));
-        if (sim_host_pf_present(node->world, pf))
-            vf_event(node, pf, vf);
+        uint16_t vfs = sim_host_vf_count(node->world, pf);
+        if (vfs && sim_host_pf_present(node->world, pf))
+            vf_event(node, pf, (uint16_t)below(sim, vfs));
         else
             pf_event(node, pf);
     }

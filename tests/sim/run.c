@@ -77,8 +77,8 @@ static void message_add(struct sim *sim, struct message message)
 void net_send(struct sim *sim, struct message message)
 {
     const struct node *node = &sim->nodes[message.node];
-    if (sim->faults &&
-        (node->partitioned_until > sim->now || chance(sim, 25))) {
+    if (sim->faults && (node->partitioned_until > sim->now ||
+                        node_is_cut(node) || chance(sim, 25))) {
         sim->fault = FAULT_LOST;
         message_done(&message);
         return;
@@ -204,6 +204,7 @@ static void agent_dies(struct sim *sim, struct node *node)
         if (disk) {
             sim->rare_disk = false;
             agent_state_done(&node->disk);
+            memset(node->rejected, 0, sizeof node->rejected);
             node->frail_until = INT64_MAX;
             truth_again(node);
         }
@@ -247,6 +248,8 @@ static bool disturb(struct sim *sim, struct node **about)
         client_delete(sim);
     } else if (what < 110) {
         return operator_set_up(sim);
+    } else if (what < 118) {
+        operator_set_pf(sim);
     } else {
         return false;
     }
@@ -290,6 +293,7 @@ static void quiet(struct sim *sim)
     for (size_t i = 0; i < sim->node_count; i++) {
         struct node *node = &sim->nodes[i];
         node->partitioned_until = 0;
+        node->cut_pf = SIZE_MAX;
         node->die_in = 0;
         for (size_t pf = 0; pf < sim_host_pf_count(node->world); pf++) {
             sim_host_pf_set_present(node->world, pf, true);

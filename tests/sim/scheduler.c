@@ -186,6 +186,7 @@ void sim_job_free(struct sim_job *job)
     ref_put(job->observed);
     ref_put(job->vm);
     free(job->request);
+    free(job->patch);
     free(job);
 }
 

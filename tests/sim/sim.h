@@ -66,7 +66,8 @@
     X(CLIENT_CREATE, "client-create")                                          \
     X(CLIENT_DELETE, "client-delete")                                          \
     X(CLIENT_RETRY, "client-retry")                                            \
-    X(OPERATOR, "operator")
+    X(OPERATOR, "operator")                                                    \
+    X(PF_SETTING, "operator-sets-pf")
 enum sim_event {
 #define X(name, text) EVENT_##name,
     SIM_EVENTS(X)
@@ -96,8 +97,9 @@ enum sim_fault {
 /* The states of the table: of each thing that an agent holds, and what else a
  * host or the scheduler can be. */
 enum {
-    STATE_IDLE = MANAGED_PHASE_MAX, /* agent up, holds nothing */
-    STATE_DOWN,                     /* agent down */
+    STATE_PF = MANAGED_PHASE_MAX, /* a change of a PF in each enum pf_phase */
+    STATE_IDLE = STATE_PF + PF_PHASE_MAX, /* agent up, holds nothing */
+    STATE_DOWN,                           /* agent down */
     STATE_SCHED_IDLE,
     STATE_SCHED_QUEUED, /* jobs wait for a batch */
     STATE_SCHED_ZOMBIE, /* up, and one of before still runs too */
@@ -173,6 +175,11 @@ struct node {
     struct revision parked_after;
     bool enrolled, changed; /* changed: its document moved since parked */
     size_t management; /* the PF that carries the host's traffic, else none */
+    /* A change of this PF took the network with it: no message goes while it
+     * has another VF count than before. SIZE_MAX = none did. */
+    size_t cut_pf;
+    uint16_t cut_before;
+    struct revision rejected[2]; /* of each PF's settings: never again */
     struct vf_truth vfs[2][SIM_VFS_MAX];
 };
 
@@ -225,6 +232,7 @@ struct sim_job {
     struct vm *vm;
     struct pf_key pf;
     char physical_network[NAME_SIZE];
+    struct pf_patch *patch;
 };
 
 struct sched {
@@ -317,6 +325,8 @@ int64_t node_wake(const struct node *node);
 void node_deliver(struct node *node, struct message *message);
 /* Some hardware event; false = none can be now. */
 bool node_hardware(struct node *node);
+/* A change of a PF has taken its network with it. */
+bool node_is_cut(const struct node *node);
 /* All devices are there and nobody else uses them. */
 bool node_is_whole(const struct node *node);
 
@@ -351,6 +361,8 @@ bool client_retry(struct sim *sim); /* false = nothing is due */
 int64_t client_wake(const struct sim *sim);
 void client_done(struct sim *sim);
 void operator_act(struct sim *sim);
+/* Sets VF count, autoprobe or bridge mode of some PF. */
+void operator_set_pf(struct sim *sim);
 /* Enrols hosts, allows PFs, maps networks, until all is as wanted. */
 bool operator_set_up(struct sim *sim);
 
@@ -367,6 +379,8 @@ void truth_again(struct node *node);
 /* The agent is about to write to the VF or to reset it: it may to what its disk
  * knows it holds, never to the host's own. */
 void truth_touch(struct node *node, size_t pf, uint16_t vf);
+/* The agent is about to change the PF: I12. */
+void truth_touch_pf(struct node *node, size_t pf);
 void truth_report(struct node *node, const struct observed *observed);
 void truth_document(struct node *node, const struct desired *desired);
 /* The records of one job that did not fail. */

@@ -221,6 +221,69 @@ void truth_touch(struct node *node, size_t pf, uint16_t vf)
                    node->name, claim.pf.text, vf);
 }
 
+static const struct pf_change *change_of(const struct agent_state *state,
+                                         const struct pf_key *key)
+{
+    for (size_t i = 0; i < state->change_count; i++)
+        if (pf_key_compare(&state->changes[i].key, key) == 0)
+            return &state->changes[i];
+    return NULL;
+}
+
+void truth_touch_pf(struct node *node, size_t pf)
+{
+    const struct pf_key *key = sim_host_pf_key(node->world, pf);
+    const struct pf_change *change = change_of(&node->disk, key);
+    char text[REVISION_TEXT_SIZE];
+    if (pf == node->management)
+        sim_broken(node->sim, "I10",
+                   "the agent of %s changes the PF that carries the host's "
+                   "traffic",
+                   node->name);
+    if (!change || !pf_change_runs(change)) {
+        sim_broken(node->sim, "I12",
+                   "the agent of %s changes PF %s, and its disk does not know "
+                   "the way back",
+                   node->name, key->text);
+        return;
+    }
+    if (node->rejected[pf].epoch && change->phase == PF_APPLYING &&
+        revision_compare(&change->revision, &node->rejected[pf]) == 0)
+        sim_broken(node->sim, "I12",
+                   "the agent of %s tries revision %s of PF %s again, which it "
+                   "has rejected",
+                   node->name, revision_format(&change->revision, text),
+                   key->text);
+}
+
+/* A change that nobody confirmed is undone before it is said to be. A host that
+ * booted, or a card that was plugged in, has what it boots with. */
+static void check_undone(struct node *node, const struct pf_change *before,
+                         const struct pf_change *after)
+{
+    size_t pf = sim_host_pf_find(node->world, &after->key);
+    bool ended = before && pf_change_runs(before) &&
+                 (after->phase == PF_REJECTED || after->phase == PF_FAILED);
+    if (pf == SIZE_MAX)
+        return;
+    /* Another one came since: a restored scheduler may ask for the old again. */
+    if (revision_compare(&after->revision, &node->rejected[pf]) != 0)
+        node->rejected[pf] = (struct revision){0, 0};
+    if (!ended)
+        return;
+    if (after->phase == PF_REJECTED)
+        node->rejected[pf] = after->revision;
+    uint16_t count = sim_host_vf_count(node->world, pf);
+    if (!after->target.has_num_vfs || !sim_host_pf_present(node->world, pf) ||
+        count == after->before.num_vfs || count == SIM_VFS_MAX)
+        return;
+    sim_broken(node->sim, "I12",
+               "PF %s of %s is %s, but has %u VFs and not the %u that it had",
+               after->key.text, node->name,
+               pf_phase_name((enum pf_phase)after->phase), count,
+               after->before.num_vfs);
+}
+
 void truth_vf(struct node *node, size_t pf, uint16_t vf, bool by_agent)
 {
     struct vf_truth *truth = &node->vfs[pf][vf];
@@ -236,8 +299,10 @@ void truth_vf(struct node *node, size_t pf, uint16_t vf, bool by_agent)
     if (sim_host_pf_present(node->world, pf) &&
         !sim_host_vf_own_mac(node->world, pf, vf) && was->readable)
         owner = port_of_mac(node->sim, &was->policy.mac);
-    /* A VF off the bus keeps what is on it. */
-    if (!was->readable && sim_host_pf_present(node->world, pf))
+    /* A VF off the bus keeps what is on it; one that its PF does not have any
+     * more does not. */
+    if (!was->readable && sim_host_pf_present(node->world, pf) &&
+        vf < sim_host_vf_count(node->world, pf))
         owner = truth->owner;
     trace_vf(node, pf, vf, was, owner);
     if (owner != truth->owner)
@@ -248,7 +313,7 @@ void truth_vf(struct node *node, size_t pf, uint16_t vf, bool by_agent)
 void truth_kernel(struct node *node, bool by_agent)
 {
     for (size_t pf = 0; pf < sim_host_pf_count(node->world); pf++)
-        for (uint16_t vf = 0; vf < sim_host_vf_count(node->world, pf); vf++)
+        for (uint16_t vf = 0; vf < SIM_VFS_MAX; vf++)
             truth_vf(node, pf, vf, by_agent);
 }
 
@@ -434,6 +499,9 @@ void truth_saved(struct node *node, const struct agent_state *before,
         sim_broken(node->sim, "I8", "%s goes from document %s back to %s",
                    node->name, revision_format(&before->accepted, was),
                    revision_format(&after->accepted, is));
+    for (size_t i = 0; i < after->change_count; i++)
+        check_undone(node, change_of(before, &after->changes[i].key),
+                     &after->changes[i]);
 }
 
 /* ---- records: I5, I11 ------------------------------------------------------------------ */
