@@ -260,7 +260,7 @@ void pf_condition(struct condition *condition, int64_t now,
 /* What the document says of the PF; NULL = nothing. */
 struct pf_wish *pf_wish_of(const struct reconcile *r, const struct pf_key *key);
 void pf_wishes_take(struct reconcile *r, const struct desired *doc);
-/* May this change begin? Fills the want's condition, phase and 'waits'. */
+/* May this change begin? Else fills condition, phase and 'waits' of the wish. */
 bool pf_rules_allow(const struct reconcile *r, struct pf_wish *want,
                     int64_t now);
 /* The same of one that was begun, right before a write; 'written': it was

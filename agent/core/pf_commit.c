@@ -112,7 +112,7 @@ static void plan_wish(struct reconcile *r, struct pf_wish *want, int64_t now)
     }
     if (slot && work && stands(r, work, want, slot->pf, now))
         return;
-    if (pf_rules_allow(r, want, now)) {
+    if (pf_rules_allow(r, want, now) && slot) {
         begin(r, want, slot->pf, now);
         return;
     }
