@@ -26,7 +26,7 @@
 #define SAVE_RETRY_NS TIMESTAMP_SECOND
 #define SAVE_RETRY_MAX_NS (30 * TIMESTAMP_SECOND)
 /* A probe that came to no end is tried again; where the link is another one
- * since, sooner. */
+ * since, or no VF is in use any more, sooner. */
 #define PROBE_RETRY_NS (300 * TIMESTAMP_SECOND)
 #define PROBE_RETRY_LINK_NS (5 * TIMESTAMP_SECOND)
 
@@ -119,6 +119,7 @@ struct pf_slot {
     /* The last probe that began here, and what the link was then. */
     int64_t probed_at; /* 0 = none in this life */
     bool probed_up;
+    bool probed_exclusive; /* no VF of the PF was in use when it began */
     uint32_t probed_speed;
 };
 

@@ -130,12 +130,14 @@ static void begin(struct reconcile *r, const struct pf *pf, const struct vf *vf)
     entry->step = STEP_READ;
 }
 
-/* Not before this: a probe that came to no end waits; another state of the link
- * waits less, or a link that flaps would be probed all the time. */
-static int64_t next_try(const struct pf_slot *slot)
+/* Not before this: a probe that came to no end waits. Where another state of the
+ * link or the end of a VF's use lets it find more it waits less, but it waits, or
+ * a link that flaps would be probed all the time. */
+static int64_t next_try(const struct reconcile *r, const struct pf_slot *slot)
 {
     bool same = slot->probed_up == slot->pf->link_up &&
-                slot->probed_speed == probe_speed(slot->pf);
+                slot->probed_speed == probe_speed(slot->pf) &&
+                (slot->probed_exclusive || probe_pf_in_use(r, slot->pf));
     return slot->probed_at == 0
                ? INT64_MIN
                : slot->probed_at +
@@ -157,9 +159,9 @@ void probe_plan(struct reconcile *r, int64_t now, int64_t *wake)
         struct pf_slot *slot = &r->pfs[i];
         if (!may_probe(r, slot->pf) || !is_due(r, slot->pf))
             continue;
-        if (now < next_try(slot)) {
-            if (next_try(slot) < *wake)
-                *wake = next_try(slot);
+        if (now < next_try(r, slot)) {
+            if (next_try(r, slot) < *wake)
+                *wake = next_try(r, slot);
             continue;
         }
         /* One probe at a time: the next PF may be of the same kind. */
@@ -170,6 +172,7 @@ void probe_plan(struct reconcile *r, int64_t now, int64_t *wake)
         slot->probed_at = now;
         slot->probed_up = slot->pf->link_up;
         slot->probed_speed = probe_speed(slot->pf);
+        slot->probed_exclusive = !probe_pf_in_use(r, slot->pf);
         begin(r, slot->pf, vf);
     }
 }

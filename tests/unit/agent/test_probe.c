@@ -258,7 +258,7 @@ START_TEST(what_is_shared_waits_until_no_VF_is_in_use)
     ck_assert_uint_eq(dual->support, CAPABILITY_UNKNOWN);
     ck_assert_str_eq(dual->note, "not tried: VFs of the PF are in use");
     ck_assert_uint_eq(sim_host_vf_version(world.host, 0, 0), neighbour);
-    /* It is not tried again and again meanwhile. */
+    /* It is not tried again and again meanwhile, but as soon as it may be. */
     uint64_t before = versions(0);
     world.now += SECONDS(4000);
     settle_long();
