@@ -28,6 +28,7 @@ static struct scan scan_of(struct linux_host *host, struct notes *notes,
                          .ids = host->ids,
                          .notes = notes,
                          .management = &host->management,
+                         .last = host->last,
                          .cache = cache,
                          .plugins = host->plugins,
                          .kernel = host->kernel};
@@ -147,6 +148,8 @@ static struct inventory *linux_inventory(struct host_backend *backend,
     inventory->vcpus = facts.vcpus;
     inventory->memory_mib = facts.memory_mib;
     set_readiness(host, &scan, inventory);
+    ref_put(host->last);
+    host->last = ref_get(inventory);
     return inventory;
 }
 
@@ -249,6 +252,7 @@ static void linux_close(struct host_backend *backend)
         return;
     struct linux_host *host = linux_of(backend);
     libvirt_close(host->libvirt);
+    ref_put(host->last);
     pf_sets_free(host->sets);
     events_close(host->events);
     devlink_close(host->devlink);

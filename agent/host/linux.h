@@ -28,6 +28,7 @@ struct linux_host {
     struct modules modules;
     /* This machine's address towards the scheduler; "" = not yet known. */
     char own_address[INET6_ADDRSTRLEN];
+    struct inventory *last; /* the last whole reading, a reference; or NULL */
 };
 
 /* vf_write.c */

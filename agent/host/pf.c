@@ -3,6 +3,7 @@
 #include "agent/host/pf.h"
 
 #include "agent/host/device.h"
+#include "agent/host/pci_config.h"
 #include "agent/host/pf_parts.h"
 #include "agent/host/pf_policy.h"
 #include "agent/host/vf.h"
@@ -10,6 +11,7 @@
 #include "common/base/str.h"
 #include "common/base/timestamp.h"
 
+#include <linux/pci_regs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,9 +108,40 @@ static size_t make_simulated_vfs(uint16_t count, struct vf *out)
     return count;
 }
 
+/* The kernel takes the device's lock for it, as long as VFs are being made: it
+ * is asked once a driver. 0 = the driver has none to give (drivers/pci/iov.c). */
+static void read_total_msix(const struct scan *scan, const char *folder,
+                            const struct pf *known, struct pf *pf)
+{
+    if (!known && scan->last)
+        known = inventory_pf(scan->last, &pf->key);
+    if (known && strcmp(known->driver, pf->driver) == 0) {
+        pf->vf_total_msix = known->vf_total_msix;
+        return;
+    }
+    int64_t total =
+        scan_may_number(scan, folder, "sriov_vf_total_msix", 1, INT32_MAX, -1);
+    pf->vf_total_msix = (int32_t)total;
+}
+
+/* 'sriov_vf_msix_count' of a VF can only be written; how many it has is in its
+ * MSI-X capability. */
+static void read_vf_msix(const struct scan *scan, struct pf *pf)
+{
+    for (size_t i = 0; i < pf->vf_count; i++) {
+        auto_pci_config struct pci_config config =
+            pci_config_open(scan->sysfs, &pf->vfs[i].address);
+        unsigned at = pci_config_capability(&config, PCI_CAP_ID_MSIX);
+        if (at)
+            pf->vfs[i].msix_vectors =
+                1 + (pci_config_word(&config, at + PCI_MSIX_FLAGS) &
+                     PCI_MSIX_FLAGS_QSIZE);
+    }
+}
+
 /* Attributes that netdevsim lacks, and of which NICs differ. */
 static void read_sriov(const struct scan *scan, const char *folder,
-                       struct pf *pf)
+                       const struct pf *known, struct pf *pf)
 {
     /* In hex, without 0x (sriov_vf_device_show in drivers/pci/iov.c). */
     struct sysfs_path path = sysfs_path("%s/sriov_vf_device", folder);
@@ -122,6 +155,11 @@ static void read_sriov(const struct scan *scan, const char *folder,
     pf->autoprobe = probe == 1   ? AUTOPROBE_ON
                     : probe == 0 ? AUTOPROBE_OFF
                                  : AUTOPROBE_NONE;
+    if (!pf->has_address)
+        return;
+    read_total_msix(scan, folder, known, pf);
+    if (pf->vf_total_msix > 0)
+        read_vf_msix(scan, pf);
 }
 
 static void read_network(const struct scan *scan, const char *folder,
@@ -178,7 +216,7 @@ struct pf *pf_read(const struct scan *scan, const struct pf_key *key,
     if (pci)
         read_ids(scan, folder.text, pf);
     if (pf->total_vfs)
-        read_sriov(scan, folder.text, pf);
+        read_sriov(scan, folder.text, known, pf);
     if (pf->kind == DEVICE_NETWORK)
         read_network(scan, folder.text, known, pf);
     else

@@ -30,6 +30,7 @@ struct scan {
     struct pci_ids *ids;
     struct notes *notes;                 /* NULL: nobody asks */
     const struct management *management; /* which PFs carry host traffic */
+    const struct inventory *last;        /* as read before, or NULL */
     struct scan_cache *cache;            /* never NULL */
     struct plugins *plugins;             /* NULL: none */
     const char *kernel; /* release, for plug-ins; may be NULL */

@@ -247,7 +247,7 @@ START_TEST(a_gpu_vf_with_a_driver_of_the_host_is_external)
 {
     make_device("0x030000", "xe", "xe");
     check_first_vf("bound to the host's driver 'xe', whose users are not told");
-    ck_assert_int_eq(read_pf(PF)->kind, DEVICE_DISPLAY);
+    ck_assert_int_eq(seen->pfs[0]->kind, DEVICE_DISPLAY);
 }
 END_TEST
 
@@ -265,6 +265,35 @@ START_TEST(kinds_follow_the_class)
     make_device(cases[_i].class, NULL, NULL);
     ck_assert_int_eq(read_pf(PF)->kind, cases[_i].kind);
     ck_assert_uint_eq(seen->pf_count, 1);
+}
+END_TEST
+
+START_TEST(vectors_of_vfs_are_read_where_the_driver_shares_them_out)
+{
+    /* A VF with power management and then MSI-X: 12 vectors. */
+    uint8_t config[256] = {0};
+    config[0x06] = 0x10;
+    config[0x34] = 0x40;
+    config[0x40] = 0x01;
+    config[0x41] = 0x70;
+    config[0x70] = 0x11;
+    config[0x72] = 11;
+    config[0x73] = 0x80; /* enabled: no part of the number */
+    make_device("0x020000", "mlx5_core", NULL);
+    tree_text(&tree, PF_FOLDER "/sriov_vf_total_msix", "0");
+    tree_bytes(&tree, VF_FOLDER "/config", config, sizeof config);
+    const struct pf *pf = read_pf(PF);
+    ck_assert_int_eq(pf->vf_total_msix, -1);
+    ck_assert_int_eq(pf->vfs[0].msix_vectors, -1);
+    end();
+    begin();
+    make_device("0x020000", "mlx5_core", NULL);
+    tree_text(&tree, PF_FOLDER "/sriov_vf_total_msix", "2000");
+    tree_bytes(&tree, VF_FOLDER "/config", config, sizeof config);
+    pf = read_pf(PF);
+    ck_assert_int_eq(pf->vf_total_msix, 2000);
+    ck_assert_int_eq(pf->vfs[0].msix_vectors, 12);
+    ck_assert_int_eq(pf->vfs[1].msix_vectors, -1);
 }
 END_TEST
 
@@ -453,6 +482,7 @@ static Suite *suite(void)
     tcase_add_test(c, an_nvme_vf_on_vfio_is_external);
     tcase_add_test(c, a_gpu_vf_with_a_driver_of_the_host_is_external);
     tcase_add_loop_test(c, kinds_follow_the_class, 0, 9);
+    tcase_add_test(c, vectors_of_vfs_are_read_where_the_driver_shares_them_out);
     tcase_add_test(c, a_disk_without_vfs_is_no_pf);
     tcase_add_test(c, the_disk_that_the_host_runs_from_uses_its_pf);
     tcase_add_test(c, a_nic_without_sriov_is_a_pf_without_vfs);

@@ -68,6 +68,17 @@ static inline void tree_text(const struct tree *tree, const char *path,
     ck_assert_int_eq(fclose(file), 0);
 }
 
+/* A file of bytes, as 'config' of PCI devices. */
+static inline void tree_bytes(const struct tree *tree, const char *path,
+                              const void *bytes, size_t size)
+{
+    auto_free char *full = tree_place(tree, path);
+    FILE *file = fopen(full, "w");
+    ck_assert_msg(file != NULL, "create %s", full);
+    ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
 static inline void tree_link(const struct tree *tree, const char *path,
                              const char *target)
 {
