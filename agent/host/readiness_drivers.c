@@ -73,12 +73,17 @@ static void modalias_of(const struct scan *scan, const struct pf *pf,
         pf->pci_class >> 8 & 0xff, pf->pci_class & 0xff);
 }
 
-/* The driver that a VF has on the host now; NULL = none but VFIO's. */
+/* The driver that a VF has on the host now, or that the PF has where VFs have its
+ * id (NVMe, virtio); NULL = none but VFIO's. Also the only way to know a driver
+ * that is a part of the kernel: those do not always tell their ids. */
 static const char *bound_driver(const struct pf *pf)
 {
     for (size_t i = 0; i < pf->vf_count; i++)
         if (pf->vfs[i].driver[0] && !vf_use_gives_away(pf->vfs[i].driver))
             return pf->vfs[i].driver;
+    if (pf->vf_device_id == pf->device_id && pf->driver[0] &&
+        !vf_use_gives_away(pf->driver))
+        return pf->driver;
     return NULL;
 }
 
@@ -93,8 +98,8 @@ static void judge_vf_driver(const struct readiness_input *input,
     snprintf(id, sizeof id, "%04x:%04x", pf->vendor_id, pf->vf_device_id);
     const char *drivers = bound_driver(pf);
     if (drivers) {
-        verdict_add(out, CHECK_OK, NULL, "%s: %s is at work; so guests need it",
-                    id, drivers);
+        verdict_add(out, CHECK_OK, NULL,
+                    "%s: %s is at work; guests need it too", id, drivers);
         return;
     }
     if (!pf->vf_device_id) {
@@ -111,7 +116,7 @@ static void judge_vf_driver(const struct readiness_input *input,
                     input->kernel);
     else if (!*drivers)
         verdict_add(out, CHECK_WARNING, in_guests,
-                    "the kernel %s has no driver for the VFs of PF %s (%s)",
+                    "no module of the kernel %s knows the VFs of PF %s (%s)",
                     input->kernel, pf->key.text, id);
     else if (modules_is_barred(input->scan->sysfs, drivers))
         verdict_add(out, CHECK_OK, NULL,

@@ -7,6 +7,8 @@
  *   igb        pf0 in br0 with the default route, 7 VFs: 1 on vfio-pci, 2 up,
  *              3 moved to another network namespace, 4 with an IPv6 address,
  *              the others unused
+ *   igb-nvme-bond  pf0 in bond0 (active-backup), 7 VFs; an NVMe with 4 VFs that
+ *              are not online, so that nvme did not take them
  *   netdevsim  eni1np1 with 64 VFs, management over a NIC without SR-IOV */
 #include "agent/host/host_ops.h"
 #include "tests/unit/agent/host/tree.h"
@@ -27,7 +29,8 @@ static void end(void)
     tree_end(&tree);
 }
 
-static const struct pf *read_captured(const char *file, const char *text)
+static const struct pf *read_captured_of(const char *file, size_t count,
+                                         const char *text)
 {
     struct error err = {0};
     struct pf_key key;
@@ -36,11 +39,16 @@ static const struct pf *read_captured(const char *file, const char *text)
     ck_assert_msg(host != NULL, "%s", err.msg);
     seen = host->ops->inventory(host, &err);
     ck_assert_msg(seen != NULL, "%s", err.msg);
-    ck_assert_uint_eq(seen->pf_count, 2);
+    ck_assert_uint_eq(seen->pf_count, count);
     ck_assert(pf_key_parse(text, &key));
     const struct pf *pf = inventory_pf(seen, &key);
     ck_assert_ptr_nonnull(pf);
     return pf;
+}
+
+static const struct pf *read_captured(const char *file, const char *text)
+{
+    return read_captured_of(file, 2, text);
 }
 
 START_TEST(the_igb_host_is_read_as_it_was)
@@ -118,6 +126,68 @@ START_TEST(the_netdevsim_host_is_read_as_it_was)
 }
 END_TEST
 
+#define BOND_TREE "tests/fixtures/sysfs/igb-nvme-bond.tree"
+
+START_TEST(the_nvme_beside_the_igb_is_read_as_it_was)
+{
+    const struct pf *pf = read_captured_of(BOND_TREE, 3, "0000:02:00.0");
+    ck_assert_int_eq(pf->kind, DEVICE_STORAGE);
+    ck_assert_uint_eq(pf->pci_class, 0x010802);
+    ck_assert_str_eq(pf->driver, "nvme");
+    ck_assert_uint_eq(pf->total_vfs, 4);
+    ck_assert_uint_eq(pf->num_vfs, 4);
+    ck_assert_uint_eq(pf->vf_device_id, 0x0010);
+    ck_assert_int_eq(pf->autoprobe, AUTOPROBE_ON);
+    ck_assert_str_eq(pf->used_by, "");
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(pf->vfs[i].address.function, i + 1);
+        ck_assert_str_eq(pf->vfs[i].driver, "");
+        ck_assert_int_eq(pf->vfs[i].iommu_group, 16 + i);
+        ck_assert_int_eq(pf->vfs[i].state, VF_FREE);
+    }
+}
+END_TEST
+
+START_TEST(the_bonded_igb_is_read_as_it_was)
+{
+    const struct pf *pf = read_captured_of(BOND_TREE, 3, "0000:01:00.0");
+    ck_assert_str_eq(pf->bond, "bond0");
+    ck_assert_str_eq(pf->bond_mode, "active-backup");
+    ck_assert_int_eq(pf->bond_speed_mbps, 1000);
+    ck_assert(pf->bond_active);
+    ck_assert_str_eq(pf->used_by, "bond bond0");
+    ck_assert_uint_eq(pf->vf_device_id, 0x10ca);
+    ck_assert_int_eq(pf->vf_total_msix, -1); /* igb shares none out */
+    ck_assert_uint_eq(pf->vf_count, 7);
+}
+END_TEST
+
+START_TEST(the_captured_hosts_readiness_is_as_it_was)
+{
+    static const struct {
+        const char *name, *reason;
+    } want[] = {
+        {"iommu", "on: 1 unit, 20 groups"},
+        {"interrupt_remapping", "on"},
+        {"vfio_pci", "loaded"},
+        {"sriov_devices", "2 PFs can have 11 VFs, 11 are there"},
+        {"ari", "port 0000:00:10.0 forwards ARI to PF 0000:01:00.0; PF "
+                "0000:02:00.0 needs none"},
+        {"mmio_space", "the VFs of PF 0000:01:00.0 have theirs; the VFs of PF "
+                       "0000:02:00.0 have theirs"},
+        {"iommu_groups", "11 VFs, each alone in its group"},
+        {"vf_drivers", "8086:10ca: igbvf is at work; guests need it too; "
+                       "1b36:0010: nvme is at work; guests need it too"},
+    };
+    read_captured_of(BOND_TREE, 3, "0000:01:00.0");
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        ck_assert_str_eq(seen->checks[i].name, want[i].name);
+        ck_assert_int_eq(seen->checks[i].status, CHECK_OK);
+        ck_assert_str_eq(seen->checks[i].reason, want[i].reason);
+    }
+}
+END_TEST
+
 START_TEST(a_nic_without_sriov_is_a_pf_without_vfs)
 {
     static const struct {
@@ -142,6 +212,9 @@ int main(void)
     tcase_add_test(c, the_igb_host_is_read_as_it_was);
     tcase_add_test(c, the_igb_hosts_vfs_are_read_as_they_were);
     tcase_add_test(c, the_netdevsim_host_is_read_as_it_was);
+    tcase_add_test(c, the_nvme_beside_the_igb_is_read_as_it_was);
+    tcase_add_test(c, the_bonded_igb_is_read_as_it_was);
+    tcase_add_test(c, the_captured_hosts_readiness_is_as_it_was);
     tcase_add_loop_test(c, a_nic_without_sriov_is_a_pf_without_vfs, 0, 2);
     suite_add_tcase(s, c);
     SRunner *runner = srunner_create(s);

@@ -278,6 +278,14 @@ START_TEST(a_driver_that_is_bound_is_the_vfs_driver)
 }
 END_TEST
 
+START_TEST(vfs_with_the_id_of_their_pf_have_its_driver)
+{
+    tree_igb(&tree, 0);
+    tree_text(&tree, PF_FOLDER "/sriov_vf_device", "10c9");
+    expect("vf_drivers", CHECK_OK, "8086:10c9: igb is at work", NULL);
+}
+END_TEST
+
 START_TEST(the_vfs_driver_is_found_by_their_id)
 {
     tree_igb(&tree, 0);
@@ -300,7 +308,7 @@ START_TEST(a_part_of_the_kernel_can_be_the_vfs_driver)
     make_modules();
     tree_text(&tree, MODULES "modules.alias", "alias fs-nfs nfs");
     expect("vf_drivers", CHECK_WARNING,
-           "has no driver for the VFs of PF " TREE_IGB_PF " (8086:10ca)",
+           "knows the VFs of PF " TREE_IGB_PF " (8086:10ca)",
            "guests need a driver");
     tree_bytes(&tree, MODULES "modules.builtin.modinfo", modinfo,
                sizeof modinfo);
@@ -543,6 +551,7 @@ static Suite *suite(void)
     tcase_add_test(c, vfio_pci_is_found_wherever_it_is);
     tcase_add_test(c, a_kernel_without_vfio_pci_fails);
     tcase_add_test(c, a_driver_that_is_bound_is_the_vfs_driver);
+    tcase_add_test(c, vfs_with_the_id_of_their_pf_have_its_driver);
     tcase_add_test(c, the_vfs_driver_is_found_by_their_id);
     tcase_add_test(c, a_part_of_the_kernel_can_be_the_vfs_driver);
     tcase_add_loop_test(c, ari_that_is_needed_must_be_forwarded, 0, 3);

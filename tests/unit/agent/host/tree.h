@@ -180,6 +180,21 @@ static inline void tree_stack(const struct tree *tree, const char *upper,
     }
 }
 
+/* A file of which the text is bytes in hex, without zeros at the end. */
+static inline void tree_load_bytes(const struct tree *tree, const char *path,
+                                   const char *hex)
+{
+    uint8_t bytes[4096] = {0};
+    size_t length = strlen(hex) / 2;
+    ck_assert_uint_le(length, sizeof bytes);
+    for (size_t i = 0; i < length; i++) {
+        unsigned byte = 0;
+        ck_assert_int_eq(sscanf(hex + 2 * i, "%2x", &byte), 1);
+        bytes[i] = (uint8_t)byte;
+    }
+    tree_bytes(tree, path, bytes, sizeof bytes);
+}
+
 /* Lay out a tree captured by tests/fixtures/sysfs/capture. */
 static inline void tree_load(const struct tree *tree, const char *file)
 {
@@ -206,6 +221,8 @@ static inline void tree_load(const struct tree *tree, const char *file)
         *to = '\0';
         if (line[0] == 'L')
             tree_link(tree, path, text);
+        else if (line[0] == 'B')
+            tree_load_bytes(tree, path, text);
         else if (line[0] == 'D')
             tree_folder(tree, path);
         else
