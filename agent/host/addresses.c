@@ -87,55 +87,70 @@ static int from_kernel(struct addresses *addresses, struct nl_port *port,
 
 /* ---- a copied tree --------------------------------------------------------- */
 
-/* "fe80...0a 02 40 20 80     eth1": address, index, prefix, scope, flags. */
-static void take_line6(struct addresses *addresses, const char *line)
+#define FIELDS_MAX 12
+
+/* 32 hex digits. */
+static bool address6_parse(const char *hex, uint8_t out[16])
 {
-    char hex[33];
-    char netdev[16];
-    unsigned prefix = 0;
-    unsigned scope = 0;
-    unsigned flags = 0;
+    uint64_t value = 0;
+    if (strlen(hex) != 32)
+        return false;
+    for (size_t i = 0; i < 16; i++) {
+        char byte[3] = "";
+        memcpy(byte, hex + 2 * i, 2);
+        if (!str_to_u64(byte, 16, UINT8_MAX, &value))
+            return false;
+        out[i] = (uint8_t)value;
+    }
+    return true;
+}
+
+/* "fe80...0a 02 40 20 80     eth1": address, index, prefix, scope, flags. */
+static void take_line6(struct addresses *addresses, char *line)
+{
+    char *fields[FIELDS_MAX];
+    uint64_t prefix = 0;
+    uint64_t scope = 0;
+    uint64_t flags = 0;
     uint8_t bytes[16];
-    if (sscanf(line, "%32s %*s %x %x %x %15s", hex, &prefix, &scope, &flags,
-               netdev) != 5)
+    if (sysfs_fields(line, fields, FIELDS_MAX) < 6 ||
+        !str_to_u64(fields[2], 16, 128, &prefix) ||
+        !str_to_u64(fields[3], 16, UINT8_MAX, &scope) ||
+        !str_to_u64(fields[4], 16, UINT32_MAX, &flags))
         return;
     struct address_item *item = add(addresses);
-    str_copy(item->netdev, netdev);
+    str_copy(item->netdev, fields[5]);
     item->passing =
         scope == IPV6_ADDR_LINKLOCAL || (flags & IFA_F_TEMPORARY) != 0;
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        char byte[3] = {hex[2 * i], hex[2 * i] ? hex[2 * i + 1] : '\0', '\0'};
-        uint64_t value = 0;
-        if (!str_to_u64(byte, 16, UINT8_MAX, &value)) {
-            snprintf(item->text, sizeof item->text, "an address");
-            return;
-        }
-        bytes[i] = (uint8_t)value;
-    }
-    set_text(item, "address", AF_INET6, bytes, prefix);
+    if (address6_parse(fields[0], bytes))
+        set_text(item, "address", AF_INET6, bytes, (unsigned)prefix);
+    else
+        snprintf(item->text, sizeof item->text, "an address");
 }
 
 /* "eth0 0002A8C0 00000000 0001 0 0 100 00FFFFFF ...": device, destination,
  * gateway, flags, ..., mask; numbers in hex, as they lie in memory. */
-static void take_line4(struct addresses *addresses, const char *line)
+static void take_line4(struct addresses *addresses, char *line)
 {
-    char netdev[16];
-    unsigned destination = 0;
-    unsigned flags = 0;
-    unsigned mask = 0;
-    if (sscanf(line, "%15s %x %*s %x %*s %*s %*s %x", netdev, &destination,
-               &flags, &mask) != 4 ||
-        !(flags & RTF_UP) || (flags & (RTF_GATEWAY | RTF_REJECT)) || mask == 0)
+    char *fields[FIELDS_MAX];
+    uint64_t destination = 0;
+    uint64_t flags = 0;
+    uint64_t mask = 0;
+    if (sysfs_fields(line, fields, FIELDS_MAX) < 8 ||
+        !str_to_u64(fields[1], 16, UINT32_MAX, &destination) ||
+        !str_to_u64(fields[3], 16, UINT32_MAX, &flags) ||
+        !str_to_u64(fields[7], 16, UINT32_MAX, &mask) || !(flags & RTF_UP) ||
+        (flags & (RTF_GATEWAY | RTF_REJECT)) || mask == 0)
         return;
+    uint32_t network = (uint32_t)destination;
     struct address_item *item = add(addresses);
-    str_copy(item->netdev, netdev);
-    set_text(item, "network", AF_INET, &destination,
-             (unsigned)__builtin_popcount(mask));
+    str_copy(item->netdev, fields[0]);
+    set_text(item, "network", AF_INET, &network,
+             (unsigned)__builtin_popcountll(mask));
 }
 
 static int from_file(struct addresses *addresses, const struct sysfs *sysfs,
-                     const char *path,
-                     void (*take)(struct addresses *, const char *),
+                     const char *path, void (*take)(struct addresses *, char *),
                      struct error *err)
 {
     auto_free char *text = sysfs_read_all(sysfs, path, TEXT_MAX, err);

@@ -127,11 +127,18 @@ static bool find_use(const struct tables *tables, const char *folder,
  * 2, namespace 1. */
 static void disk_of_path(const char *path, char *disk, size_t size)
 {
-    unsigned subsystem = 0;
-    unsigned controller = 0;
-    unsigned space = 0;
-    if (sscanf(path, "nvme%uc%un%u", &subsystem, &controller, &space) == 3)
-        snprintf(disk, size, "nvme%un%u", subsystem, space);
+    static const char digits[] = "0123456789";
+    static const char start[] = "nvme";
+    if (!str_starts(path, start)) {
+        snprintf(disk, size, "%s", path);
+        return;
+    }
+    size_t subsystem = strlen(start) + strspn(path + strlen(start), digits);
+    size_t controller =
+        path[subsystem] == 'c' ? 1 + strspn(path + subsystem + 1, digits) : 0;
+    if (controller > 1 && path[subsystem + controller] == 'n')
+        snprintf(disk, size, "%.*s%s", (int)subsystem, path,
+                 path + subsystem + controller);
     else
         snprintf(disk, size, "%s", path);
 }

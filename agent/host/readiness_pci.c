@@ -143,6 +143,12 @@ void check_ari(const struct readiness_input *input, struct verdict *out)
 
 enum space { SPACE_GIVEN, SPACE_LACKING, SPACE_UNTOLD };
 
+/* "0x00000000fe800000" */
+static bool hex_parse(const char *text, uint64_t *out)
+{
+    return str_starts(text, "0x") && str_to_u64(text + 2, 16, UINT64_MAX, out);
+}
+
 static enum space read_space(const struct sysfs *sysfs, const struct pf *pf)
 {
     char text[SYSFS_TEXT_MAX];
@@ -156,10 +162,11 @@ static enum space read_space(const struct sysfs *sysfs, const struct pf *pf)
     int number = 0;
     for (; number < FIRST_VF_LINE + VF_BARS && (line = strsep(&rest, "\n"));
          number++) {
-        unsigned long long start = 0;
-        unsigned long long end = 0;
-        unsigned long long flags = 0;
-        if (sscanf(line, "%llx %llx %llx", &start, &end, &flags) != 3)
+        char *fields[3];
+        uint64_t start = 0;
+        uint64_t flags = 0;
+        if (sysfs_fields(line, fields, 3) != 3 ||
+            !hex_parse(fields[0], &start) || !hex_parse(fields[2], &flags))
             return SPACE_UNTOLD;
         if (number < FIRST_VF_LINE || flags == 0)
             continue;

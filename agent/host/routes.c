@@ -98,18 +98,6 @@ static int from_kernel(struct nl_port *port, struct routes *routes,
 
 #define FIELDS_MAX 12
 
-/* Cut a line at blanks and tabs; returns how many fields. */
-static size_t split(char *line, char *fields[FIELDS_MAX])
-{
-    size_t count = 0;
-    char *rest = line;
-    char *field;
-    while (count < FIELDS_MAX && (field = strsep(&rest, " \t")))
-        if (*field)
-            fields[count++] = field;
-    return count;
-}
-
 /* Tell a route of which destination, flags and device are known. */
 static void tell_line(struct routes *routes, const char *netdev,
                       const char *flags_text, bool is_default)
@@ -130,7 +118,7 @@ static void take_line4(struct routes *routes, char *line)
     char *fields[FIELDS_MAX];
     uint64_t destination = 1;
     uint64_t mask = 1;
-    if (split(line, fields) < 8 ||
+    if (sysfs_fields(line, fields, FIELDS_MAX) < 8 ||
         !str_to_u64(fields[1], 16, UINT32_MAX, &destination) ||
         !str_to_u64(fields[7], 16, UINT32_MAX, &mask))
         return;
@@ -143,7 +131,8 @@ static void take_line6(struct routes *routes, char *line)
 {
     char *fields[FIELDS_MAX];
     uint64_t length = 128;
-    if (split(line, fields) < 10 || !str_to_u64(fields[1], 16, 128, &length))
+    if (sysfs_fields(line, fields, FIELDS_MAX) < 10 ||
+        !str_to_u64(fields[1], 16, 128, &length))
         return;
     tell_line(routes, fields[9], fields[8], length == 0);
 }

@@ -203,6 +203,17 @@ int sysfs_read_number(const struct sysfs *sysfs, const char *path, int64_t min,
     return 0;
 }
 
+size_t sysfs_fields(char *line, char *fields[], size_t max)
+{
+    size_t count = 0;
+    char *rest = line;
+    char *field;
+    while (count < max && (field = strsep(&rest, " \t")))
+        if (*field)
+            fields[count++] = field;
+    return count;
+}
+
 int sysfs_read_link(const struct sysfs *sysfs, const char *path, char *out,
                     size_t size, struct error *err)
 {

@@ -55,6 +55,9 @@ int sysfs_open_file(const struct sysfs *sysfs, const char *path);
 /* A whole number, decimal or with 0x, in min..max. */
 int sysfs_read_number(const struct sysfs *sysfs, const char *path, int64_t min,
                       int64_t max, int64_t *out, struct error *err);
+/* Cut a line of a table at blanks and tabs; returns how many fields, at most
+ * 'max'. */
+size_t sysfs_fields(char *line, char *fields[], size_t max);
 /* Where a link points, as it is written. */
 int sysfs_read_link(const struct sysfs *sysfs, const char *path, char *out,
                     size_t size, struct error *err);
