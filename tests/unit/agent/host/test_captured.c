@@ -208,6 +208,7 @@ int main(void)
 {
     Suite *s = suite_create("agent/host captured trees");
     TCase *c = tcase_create("captured");
+    tcase_set_timeout(c, 60);
     tcase_add_checked_fixture(c, begin, end);
     tcase_add_test(c, the_igb_host_is_read_as_it_was);
     tcase_add_test(c, the_igb_hosts_vfs_are_read_as_they_were);

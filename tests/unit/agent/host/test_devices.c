@@ -468,6 +468,7 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("agent/host devices");
     TCase *c = tcase_create("trees");
+    tcase_set_timeout(c, 60);
     tcase_add_checked_fixture(c, begin, end);
     tcase_add_test(c, an_nvme_pf_is_listed_with_its_vfs_and_without_policy);
     tcase_add_loop_test(c, how_vfs_are_reset_is_told_as_a_trait, 0, 6);

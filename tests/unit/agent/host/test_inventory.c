@@ -532,6 +532,7 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("agent/host inventory");
     TCase *c = tcase_create("trees");
+    tcase_set_timeout(c, 60);
     tcase_add_checked_fixture(c, begin, end);
     tcase_add_test(c, the_hosts_own_facts_are_read);
     tcase_add_test(c, an_igb_with_seven_vfs_is_read_whole);
