@@ -260,6 +260,50 @@ class Live(Folder):
         eventually(lambda: self.states() == free, "all VFs free again", 30)
         self.end_in_time(fleet)
 
+    def configuration(self, pf, host="sim-0001"):
+        return self.s.get(f"/v1/hosts/{host}/pfs/{pf}")["configuration"]
+
+    def set_vfs(self, pf, count):
+        answer = self.s.call("PATCH", f"/v1/hosts/sim-0001/pfs/{pf}", {"num_vfs": count})
+        self.assertEqual(answer.status, 200, answer.body)
+
+    def one_host(self):
+        profile = self.write("profile", json.dumps([{"model": "intel-82599", "weight": 1, "pfs": 1}]))
+        self.fleet(1, "--profile", profile, "--log-level", "error,agent=info")
+        return self.s.items("/v1/pfs")[0]["key"]
+
+    def test_a_VF_count_is_set_and_confirmed(self):
+        pf = self.one_host()
+        for count in (3, 0, 5):
+            self.set_vfs(pf, count)
+            eventually(lambda: self.configuration(pf)["phase"] == "applied", f"{count} VFs", 60)
+            eventually(lambda n=count: len(self.s.items("/v1/vfs")) == n, f"{count} VFs told", 30)
+
+    def test_a_change_after_which_the_scheduler_is_silent_undoes_itself(self):
+        pf = self.one_host()
+        before = len(self.s.items("/v1/vfs"))
+        for count in range(1, 6):
+            said = self.log("fleet").count("is applying")
+            self.set_vfs(pf, count)
+            until = time.monotonic() + 60
+            while self.log("fleet").count("is applying") == said and time.monotonic() < until:
+                time.sleep(0.002)
+            self.s.process.send_signal(signal.SIGSTOP)
+            time.sleep(1)
+            if "is applied" not in self.log("fleet").rsplit("is applying", 1)[1]:
+                break
+            # It was confirmed before it fell silent: once more.
+            self.s.process.send_signal(signal.SIGCONT)
+            eventually(lambda: self.configuration(pf)["phase"] == "applied", "the change", 60)
+            before = count
+        eventually(lambda: "is rejected" in self.log("fleet"), "undoing", 90)
+        self.s.process.send_signal(signal.SIGCONT)
+        eventually(lambda: self.configuration(pf)["phase"] == "rejected", "the word of it", 90)
+        eventually(lambda: len(self.s.items("/v1/vfs")) == before, "the old VFs", 30)
+        # The same is not tried again; another one is.
+        self.set_vfs(pf, 6)
+        eventually(lambda: self.configuration(pf)["phase"] == "applied", "another count", 60)
+
     def test_a_fleet_says_what_it_lacks(self):
         for words, said in ((["--hosts", "0"], "1 to"), (["--profile", "/nonexistent"], "/nonexistent"), ([], "--token-file")):
             token = ["--token-file", "/dev/null"] if words else []
