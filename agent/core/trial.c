@@ -361,15 +361,15 @@ static void step_worked(struct reconcile *r, struct entry *entry, int64_t now,
                         const struct action *action,
                         const struct action_result *result)
 {
+    bool prove = action->kind == ACTION_WRITE ||
+                 (action->kind == ACTION_HELD && result->held);
     if (!entry->probe->begun) {
         take_first_reading(entry);
         next_trial(r, entry, now);
-    } else if (action->kind == ACTION_WRITE) {
+    } else if (prove) {
         entry->step = STEP_PROVE;
     } else if (action->kind == ACTION_HOLD) {
         entry->step = STEP_HELD;
-    } else if (action->kind == ACTION_HELD && result->held) {
-        entry->step = STEP_PROVE;
     } else if (action->kind == ACTION_HELD) {
         verdict(entry->probe, CAPABILITY_UNSUPPORTED, 0,
                 "accepted, but the PF's filter does not list it");

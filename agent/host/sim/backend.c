@@ -392,11 +392,10 @@ static int sim_pf_set(struct host_backend *base, const struct pf_key *key,
     size_t number = sim_host_pf_find(b->host, key);
     struct sim_change *change = number == SIZE_MAX ? NULL : &b->changes[number];
     struct sim_pf *pf = pf_find(b, key, err);
-    if (!pf) {
-        if (change)
-            change->running = false;
+    if (!pf && change)
+        change->running = false;
+    if (!pf || !change)
         return -1;
-    }
     if (pf->management[0])
         return error_set(err, ERROR_FORBIDDEN,
                          "PF %s carries the host's own traffic (%s) and is "
