@@ -29,6 +29,14 @@ class Settings(Fixture):
 
 
 class Counts(Settings):
+    def phases(self, host):
+        """How many PFs the metrics have in which phase."""
+        lines = self.s.raw("GET", "/metrics").raw.decode().splitlines()
+        start = f'sriov_pf_configurations{{host="{host}",phase="'
+        found = {line[len(start):].split('"')[0]: int(line.split()[-1]) for line in lines if line.startswith(start)}
+        self.assertIn(len(found), (0, 7))
+        return {phase: count for phase, count in found.items() if count}
+
     def test_a_count_is_wanted_carried_out_and_placed_on(self):
         agent = self.ready_host("count1", pfs=[pf(KEY, 2, total_vfs=8)])
         shown = self.patch("count1", num_vfs=4, vf_drivers_autoprobe="off", bridge_mode="vepa")
@@ -45,11 +53,13 @@ class Counts(Settings):
         agent.configure(desired["pfs"][0], "confirming", "Confirming", "waits for the scheduler")
         agent.report()
         self.assertEqual(self.show("count1")["configuration"]["phase"], "confirming")
+        self.assertEqual(self.phases("count1"), {"confirming": 1})
         agent.apply(desired)
         agent.report()
         shown = self.show("count1")
         self.assertEqual((shown["configuration"]["phase"], shown["num_vfs"], shown["free_vf_count"]), ("applied", 4, 4))
         self.assertEqual((shown["bridge_mode"], shown["vf_drivers_autoprobe"]), ("vepa", "off"))
+        self.assertEqual(self.phases("count1"), {"applied": 1})
         for i in range(4):
             self.create(f"count1-{i}", placement={"host": "count1"})
         self.create("count1-full", placement={"host": "count1"}, status=409)
@@ -64,6 +74,7 @@ class Counts(Settings):
         self.assertEqual((settings["num_vfs"], settings["vf_drivers_autoprobe"], settings["bridge_mode"], settings["tx_ratio_percent"]),
                          (None, None, None, 100))
         self.assertIsNone(shown["configuration"])
+        self.assertEqual(self.phases("null1"), {})
         self.assertEqual([p["num_vfs"] for p in agent.poll("0.0")["pfs"]], [None])
         self.assertEqual((settings["allowed"], settings["physical_network"]), (True, "physnet0"))
 
