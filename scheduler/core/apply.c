@@ -323,6 +323,7 @@ static void apply_event(struct core *core, const struct event *before,
 void core_apply(struct core *core, enum record_kind kind, void *before,
                 void *after, bool undo)
 {
+    core->changes += kind != RECORD_EVENT && kind != RECORD_TOKEN;
     switch (kind) {
     case RECORD_CLUSTER:
         apply_cluster(core, after);

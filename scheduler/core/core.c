@@ -25,6 +25,7 @@ void core_free(struct core *core)
     omap_done(&core->keys);
     omap_done(&core->macs);
     state_done(&core->state);
+    free(core->explained);
     free(core);
 }
 

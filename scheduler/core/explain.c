@@ -233,8 +233,35 @@ static bool explain_slot(void *context, const void *key, size_t key_length,
     return true;
 }
 
-void explain_hosts(struct core *core, struct want *want,
-                   struct placement_reasons *reasons)
+/* Who loses a race for the last VFs asks what the others asked, and refusals
+ * change nothing: the answer to the last one is kept until something changes. */
+struct explained {
+    uint64_t changes;
+    struct vm_request request;
+    struct placement_reasons reasons;
+};
+
+/* What of a request makes no difference, cleared. */
+static struct vm_request essence(const struct vm_request *request)
+{
+    struct vm_request copy = *request;
+    copy.has_id = false;
+    memset(&copy.id, 0, sizeof copy.id);
+    memset(copy.name, 0, sizeof copy.name);
+    memset(copy.idempotency_key, 0, sizeof copy.idempotency_key);
+    copy.request_hash = 0;
+    return copy;
+}
+
+static void copy_reasons(struct placement_reasons *to,
+                         const struct placement_reasons *from)
+{
+    to->count = from->count;
+    memcpy(to->items, from->items, from->count * sizeof from->items[0]);
+}
+
+static void scan_hosts(struct core *core, struct want *want,
+                       struct placement_reasons *reasons)
 {
     struct explanation explanation = {.want = want, .reasons = reasons};
     reasons->count = 0;
@@ -242,4 +269,23 @@ void explain_hosts(struct core *core, struct want *want,
     omap_each(&core->index.slots, explain_slot, &explanation);
     qsort(reasons->items, reasons->count, sizeof reasons->items[0],
           more_hosts_first);
+}
+
+void explain_hosts(struct core *core, struct want *want,
+                   struct placement_reasons *reasons)
+{
+    struct vm_request request = essence(want->request);
+    struct explained *last = core->explained;
+    /* Bytes that only differ in padding cost a scan and nothing else. */
+    if (last && last->changes == core->changes &&
+        memcmp(&last->request, &request, sizeof request) == 0) {
+        copy_reasons(reasons, &last->reasons);
+        return;
+    }
+    scan_hosts(core, want, reasons);
+    if (!last)
+        last = core->explained = mem_new(struct explained);
+    last->changes = core->changes;
+    last->request = request;
+    copy_reasons(&last->reasons, reasons);
 }

@@ -13,7 +13,9 @@ struct core {
     struct index index;
     bool started; /* before: VMs are not yet linked to their hosts */
     int64_t started_at;
-    uint64_t decisions; /* placements so far, to mark hosts as tried */
+    uint64_t decisions;          /* placements so far, to mark hosts as tried */
+    uint64_t changes;            /* of what placement looks at, so far */
+    struct explained *explained; /* the last answer of explain_hosts() */
 };
 
 /* Append {kind, before, after} to 'tx' and apply it. The caller's reference on

@@ -83,6 +83,54 @@ START_TEST(hosts_are_counted_by_reason_most_first)
 }
 END_TEST
 
+static void refused_with(struct fleet *fleet, const struct vm_request *request,
+                         uint64_t mismatches, uint64_t cordoned)
+{
+    static struct placement_reasons reasons;
+    memset(&reasons, 0xff, sizeof reasons);
+    ck_assert_ptr_null(fleet_create(fleet, request, &reasons));
+    size_t kinds = (mismatches ? 1u : 0u) + (cordoned ? 1u : 0u);
+    ck_assert_uint_eq(reasons.count, kinds);
+    const struct placement_reason *reason =
+        find_reason(&reasons, "vendor_mismatch", "");
+    ck_assert_uint_eq(reason ? reason->hosts : 0, mismatches);
+    reason = find_reason(&reasons, "host_cordoned", "");
+    ck_assert_uint_eq(reason ? reason->hosts : 0, cordoned);
+}
+
+START_TEST(the_same_refusal_again_is_as_new_as_the_state)
+{
+    struct fleet fleet;
+    fleet_init(&fleet);
+    fleet_host(&fleet, "a", 1, igb);
+    fleet_host(&fleet, "b", 1, igb);
+    struct vm_request request = vm_request("web", 1);
+    request.ports[0].require_vendor_id = 0x15b3;
+    refused_with(&fleet, &request, 2, 0);
+    refused_with(&fleet, &request, 2, 0);
+    struct vm_request other = vm_request("other", 1);
+    other.ports[0].require_vendor_id = 0x15b4;
+    refused_with(&fleet, &other, 2, 0);
+    struct host_patch patch = {.has_cordoned = true, .cordoned = true};
+    ck_assert_int_eq(fleet_patch(&fleet, "b", patch), 0);
+    refused_with(&fleet, &other, 1, 1);
+    refused_with(&fleet, &request, 1, 1);
+    fleet_host(&fleet, "c", 1, igb);
+    refused_with(&fleet, &request, 2, 1);
+    /* Another name is the same question. */
+    str_copy(request.name, "web-2");
+    refused_with(&fleet, &request, 2, 1);
+    patch.cordoned = false;
+    ck_assert_int_eq(fleet_patch(&fleet, "b", patch), 0);
+    refused_with(&fleet, &request, 3, 0);
+    fleet_host(&fleet, "d", 1, cx6);
+    struct vm *vm = fleet_create(&fleet, &request, NULL);
+    ck_assert_ptr_nonnull(vm);
+    ref_put(vm);
+    fleet_done(&fleet);
+}
+END_TEST
+
 START_TEST(every_constraint_has_its_word)
 {
     struct fleet fleet;
@@ -213,6 +261,7 @@ END_TEST
 
 CHECK_MAIN("scheduler/core/explain", each_refused_field_has_its_own_reason,
            hosts_are_counted_by_reason_most_first,
+           the_same_refusal_again_is_as_new_as_the_state,
            every_constraint_has_its_word, bandwidth_has_two_words,
            the_management_pf_is_named_as_such,
            other_hosts_are_not_the_named_one,
