@@ -81,21 +81,26 @@ def claim_10000(plan):
                 [a["us"] / b["us"] for a, b in turns], raw)]
 
 
+def refusal_round(side, lines):
+    before = cpu_ns(side.pid)
+    result = load(side.address, lines, 16)
+    spent = cpu_ns(side.pid) - before
+    expect(result, 409)
+    return spent / result["answered"] / 1e3
+
+
 def refusal(plan):
-    """CPU per 409 no_valid_host at 10,000 hosts, against a claim there"""
+    """CPU per 409 no_valid_host at 10,000 hosts, unlike the last one and the same again, against a claim there"""
     ours = Stage(10000)
     turns = []
     claim_round(ours, ours.claims(1000))
     for _ in range(plan.rounds):
-        placed = claim_round(ours, ours.claims(1000))
-        before = cpu_ns(ours.pid)
-        result = load(ours.address, ours.claims(300, network="nowhere"), 16)
-        spent = cpu_ns(ours.pid) - before
-        expect(result, 409)
-        turns.append((spent / result["answered"] / 1e3, placed["us"]))
+        placed = claim_round(ours, ours.claims(1000))["us"]
+        unlike = [line for i in range(100) for line in ours.claims(1, network=f"nowhere-{i}")]
+        turns.append((refusal_round(ours, unlike), refusal_round(ours, ours.claims(300, network="nowhere")), placed))
     ours.close()
-    return [row("refusal", "µs CPU", median(a for a, _ in turns), median(b for _, b in turns), ratios=[a / b for a, b in turns],
-                raw=turns)]
+    return [row(name, "µs CPU", median(t[i] for t in turns), median(t[2] for t in turns), ratios=[t[i] / t[2] for t in turns],
+                raw={"turns": turns}) for i, name in enumerate(("refusal", "refusal-again"))]
 
 
 def core(plan):

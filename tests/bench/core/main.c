@@ -147,6 +147,10 @@ static double place(struct fleet *fleet, const char *network, size_t count,
         bool repeated = false;
         struct error err = {0};
         snprintf(request.name, sizeof request.name, "vm-%zu", fleet->made++);
+        /* The same refusal again is answered without a scan. */
+        if (!fits)
+            snprintf(request.ports[0].physical_network, NAME_SIZE, "%s-%zu",
+                     network, i);
         int result = core_vm_create(fleet->core, &fleet->call, &request, &tx,
                                     &vm, &repeated, &reasons, &err);
         ref_put(vm);
