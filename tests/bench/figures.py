@@ -227,7 +227,7 @@ def slow_clients(plan):
     """p99 of a placement while others trickle, send bodies at the limit, report all at once, against the quiet p99"""
     kinds = {"slow-clients": trickle, "big-bodies": big_bodies, "big-report": big_report, "agents-at-once": burst}
     seconds = 3 if plan.quick else 5
-    ours = Stage(101)
+    ours = Stage(201)
     ratios, p99, quiet_p99, raw = ({kind: [] for kind in kinds} for _ in range(4))
 
     def probe():
