@@ -224,7 +224,7 @@ bool clean_done(struct reconcile *r, struct entry *entry, int64_t now,
             entry->step = entry->was_reset ? STEP_PROVE : STEP_RESET;
         if (!result->failed && entry->m.phase == MANAGED_RESTORING)
             entry->step = STEP_PROVE;
-        if (PLANT(FREE_BEFORE_CLEAN))
+        if (PLANT(FREE_BEFORE_CLEAN) && !entry_is_probe(entry))
             clean_finish(r, entry, now);
         break;
     case ACTION_RESET:
