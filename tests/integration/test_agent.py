@@ -57,7 +57,7 @@ class Commands(Folder):
             self.assertIn(word, status.stderr)
 
     def test_help_tells_each_command_with_an_example(self):
-        for words in (["--help"], ["run", "--help"], ["inventory", "--help"], ["adopt", "--help"], ["state", "-h"]):
+        for words in (["--help"], ["run", "--help"], ["inventory", "--help"], ["readiness", "--help"], ["adopt", "--help"], ["state", "-h"]):
             answer = run(*words)
             self.assertEqual(answer.returncode, 0, answer)
             self.assertIn("example:\n  sriov-agent", answer.stdout)
@@ -70,6 +70,23 @@ class Commands(Folder):
             inventory = json.loads(answer.stdout)
             self.assertEqual(inventory["kernel"], os.uname().release)
             self.assertEqual(inventory["vcpus"], os.cpu_count())
+
+    def test_readiness_is_a_line_per_check_and_fails_with_a_check(self):
+        # libvirt's own test driver answers, but is no QEMU.
+        answer = run("readiness", "--libvirt-uri", "test:///default")
+        status = {}
+        for line in answer.stdout.splitlines():
+            if not line.startswith(" "):
+                word, name, reason = line.split(None, 2)
+                status[name] = word
+                self.assertNotEqual(reason, "")
+        self.assertEqual(status["libvirt"], "ok", answer)
+        self.assertEqual(status["qemu"], "failed", answer)
+        self.assertEqual(answer.returncode, 1, answer)
+        inventory = json.loads(run("inventory", "--libvirt-uri", "test:///default").stdout)
+        self.assertRegex(inventory["libvirt_version"], r"^\d+\.\d+\.\d+$")
+        self.assertEqual(inventory["qemu_version"], "")
+        self.assertEqual({check["name"]: check["status"] for check in inventory["checks"]}, status)
 
     def test_wrong_words_are_refused_with_a_reason(self):
         self.refused(run("frobnicate"), "frobnicate", "--help")
