@@ -16,13 +16,18 @@ static void begin(void)
               "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw");
 }
 
-static void end(void)
+static void forget(void)
 {
     ref_put(seen);
     seen = NULL;
     if (host)
         host->ops->close(host);
     host = NULL;
+}
+
+static void end(void)
+{
+    forget();
     tree_end(&tree);
 }
 
@@ -30,6 +35,7 @@ static const struct pf *read_pf(const char *text)
 {
     struct error err = {0};
     struct pf_key key;
+    forget();
     host = host_linux_open(tree.root, &err);
     ck_assert_msg(host != NULL, "%s", err.msg);
     seen = host->ops->inventory(host, &err);
