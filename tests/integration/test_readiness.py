@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a host has and lacks for its VFs to work: over REST, in the metrics, by sriov-admin."""
 import json
+import os
+import re
+import subprocess
 import unittest
 
-from harness import Fixture
+from harness import BIN, ROOT, Fixture, eventually
 
 
 def check(name, status="ok", reason="is as it should be", remedy=""):
@@ -81,6 +84,29 @@ class Readiness(Fixture):
         self.assertIn("ready7", run.stderr)
         run = self.admin("host", "readiness", "nobody")
         self.assertEqual(run.returncode, 1)
+
+
+class RealAgent(Fixture):
+    def test_this_machines_checks_are_those_of_the_manual_and_say_what_to_do(self):
+        token = os.path.join(self.s.folder, "token")
+        with open(os.open(token, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+            file.write(self.s.enroll("here1"))
+        with open(os.path.join(self.s.folder, "agent.log"), "wb") as log:
+            agent = subprocess.Popen([os.path.join(BIN, "sriov-agent"), "run", "--server", "http://" + self.s.address, "--name", "here1",
+                                      "--token-file", token, "--state-dir", os.path.join(self.s.folder, "state")], stderr=log)
+        try:
+            checks = eventually(lambda: self.s.get("/v1/hosts/here1/readiness")["checks"], 20, "the agent's report")
+        finally:
+            agent.terminate()
+            agent.wait(10)
+        with open(f"{ROOT}/docs/operations.md", encoding="utf-8") as file:
+            part = file.read().split("| check | what must be so |")[1].split("\n\n")[0]
+        listed = [name for row in re.findall(r"^\| (`.*?) \|", part, re.M) for name in re.findall(r"`(\w+)`", row)]
+        self.assertEqual({c["name"] for c in checks}, set(listed))
+        for each in checks:
+            self.assertTrue(each["reason"], each)
+            if each["status"] in ("failed", "warning"):
+                self.assertTrue(each["remedy"], each)
 
 
 if __name__ == "__main__":
