@@ -162,12 +162,12 @@ class Stage:
             document["inventory"]["pfs"].append({**more, "key": key, "address": key})
         return f"{method} {path} {token} " + json.dumps(document, separators=(",", ":"))
 
-    def claims(self, count, network=None):
-        """Request lines of VMs with one VF port each, under names of their own."""
+    def claims(self, count, network=None, vlans=1000):
+        """Request lines of VMs with one VF port each, under names of their own, on so many VLANs."""
         first, self.named = self.named, self.named + count
         return [f"POST /v1/vms {self.admin} " + json.dumps({
             "name": f"vm-{i:07d}", "vcpus": 2, "memory_mib": 4096,
-            "ports": [{"physical_network": network or self.network, "policy": {"vlan": 100 + i % 1000, "spoofchk": "on"}}]},
+            "ports": [{"physical_network": network or self.network, "policy": {"vlan": 100 + i % vlans, "spoofchk": "on"}}]},
             separators=(",", ":")) for i in range(first, first + count)]
 
     def store_rows(self):
