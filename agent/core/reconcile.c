@@ -283,14 +283,10 @@ const struct agent_state *reconcile_state(struct reconcile *r)
     free(state->probed);
     free(state->changes);
     state->change_count = r->work_count;
-    state->changes = r->work_count
-                         ? mem_calloc(r->work_count, sizeof *state->changes)
-                         : NULL;
+    state->changes = mem_calloc(r->work_count, sizeof *state->changes);
     for (size_t i = 0; i < r->work_count; i++)
         state->changes[i] = r->works[i]->c;
-    state->managed = r->entry_count
-                         ? mem_calloc(r->entry_count, sizeof *state->managed)
-                         : NULL;
+    state->managed = mem_calloc(r->entry_count, sizeof *state->managed);
     state->managed_count = 0;
     for (size_t i = 0; i < r->entry_count; i++) {
         if (!r->entries[i]->gone)
