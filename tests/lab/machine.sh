@@ -70,7 +70,8 @@ add_multi() { # ID: one card with two functions, no VFs
     NICS+=(phy0 phy1)
 }
 
-# boot HOST [KERNEL-ARGUMENTS]: starts the QEMU of a host of this run. Its disk's writes go to RUN/HOST.qcow2, kept until `down`.
+# boot HOST [KERNEL-ARGUMENTS]: starts the QEMU of a host of this run ($SRIOV_LAB_APPEND: further arguments for all of them). Its
+# disk's writes go to RUN/HOST.qcow2, kept until `down`.
 boot() {
     local image tools libs extra qemu
     host_line "$1"
@@ -96,7 +97,7 @@ boot() {
         -nodefaults -no-user-config -display none -device intel-iommu,intremap=on,caching-mode=on \
         -kernel "$image/vmlinuz" -initrd "$image/initrd.cpio" \
         -append "console=ttyS0 quiet intel_iommu=on iommu=pt mitigations=off audit=0 no_timer_check lab.nics=$(IFS=, && echo "${NICS[*]}") \
-lab.host=$1 lab.kind=$KIND lab.id=$ID lab.machine=$(printf '%s' "$RUN $1" | md5sum | cut -c1-32) ${2:-}" \
+lab.host=$1 lab.kind=$KIND lab.id=$ID lab.machine=$(printf '%s' "$RUN $1" | md5sum | cut -c1-32) ${2:-${SRIOV_LAB_APPEND:-}}" \
         -drive "if=none,id=root,file=$RUN/$1.qcow2,format=qcow2,cache=unsafe" -device virtio-blk-pci,drive=root \
         -netdev "tap,id=m0,ifname=m$ID,script=no,downscript=no" -device "virtio-net-pci,netdev=m0,mac=52:54:00:aa:00:0$ID,romfile=" \
         -device virtio-rng-pci "${DEVICES[@]}" \
