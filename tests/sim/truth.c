@@ -567,7 +567,8 @@ void truth_claims(struct sim *sim, const struct snapshot *snapshot)
         const struct client_vm *client = &sim->clients[i];
         if (client->state != CLIENT_ACKED)
             continue;
-        const struct vm *vm = snapshot_vm(snapshot, &client->vm->id);
+        const struct vm *vm =
+            snapshot ? snapshot_vm(snapshot, &client->vm->id) : NULL;
         uuid_format(&client->vm->id, id);
         if (!vm || vm->state != VM_CLAIMED) {
             sim_broken(sim, "I5", "the acknowledged VM %s is %s", id,
@@ -611,7 +612,8 @@ static void check_node(struct node *node, const struct snapshot *snapshot)
 {
     const struct agent_state *state =
         node->agent ? agent_state_view(node->agent) : &node->disk;
-    const struct host_view *view = snapshot_host(snapshot, node->name);
+    const struct host_view *view =
+        snapshot ? snapshot_host(snapshot, node->name) : NULL;
     for (size_t i = 0; i < state->managed_count; i++) {
         const struct managed *m = &state->managed[i];
         for (size_t j = i + 1; j < state->managed_count; j++)
