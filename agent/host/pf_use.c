@@ -51,7 +51,8 @@ static bool netdev_use(const struct scan *scan, struct pf *pf)
     return address != NULL;
 }
 
-void pf_read_use(const struct scan *scan, const char *folder, struct pf *pf)
+static void read_own_use(const struct scan *scan, const char *folder,
+                         struct pf *pf)
 {
     char netdev[NETDEV_NAME_SIZE];
     char virtio[NAME_SIZE];
@@ -76,4 +77,15 @@ void pf_read_use(const struct scan *scan, const char *folder, struct pf *pf)
                                   scan->notes, &pf->address);
     if (use && !str_copy(pf->used_by, use))
         snprintf(pf->used_by, sizeof pf->used_by, "%.60s...", use);
+}
+
+/* Devices of one IOMMU group can only be given away together. */
+void pf_read_use(const struct scan *scan, const char *folder, struct pf *pf)
+{
+    char other[PCI_TEXT_SIZE];
+    read_own_use(scan, folder, pf);
+    if (!pf->used_by[0] && pf->has_address &&
+        scan_shares_group(scan, pf->iommu_group, &pf->address, other))
+        snprintf(pf->used_by, sizeof pf->used_by, "its IOMMU group, with %s",
+                 other);
 }

@@ -231,29 +231,7 @@ void check_interrupt_remapping(const struct readiness_input *input,
 
 /* ---- iommu_groups ----------------------------------------------------------------- */
 
-/* The first other device in a VF's group; false: it is alone. */
-static bool shares_group(const struct sysfs *sysfs, const struct vf *vf,
-                         char other[PCI_TEXT_SIZE])
-{
-    char own[PCI_TEXT_SIZE];
-    auto_names struct sysfs_names devices = {0};
-    struct sysfs_path path =
-        sysfs_path("sys/kernel/iommu_groups/%d/devices", vf->iommu_group);
-    pci_format(&vf->address, own);
-    if (sysfs_list(sysfs, path.text, &devices, NULL) < 0)
-        return false;
-    for (size_t i = 0; i < devices.count; i++) {
-        struct pci_address address;
-        if (strcmp(devices.names[i], own) == 0 ||
-            !pci_parse(devices.names[i], &address))
-            continue;
-        pci_format(&address, other);
-        return true;
-    }
-    return false;
-}
-
-static void judge_groups(const struct sysfs *sysfs, const struct pf *pf,
+static void judge_groups(const struct scan *scan, const struct pf *pf,
                          size_t *alone, struct verdict *out)
 {
     size_t shared = 0;
@@ -264,7 +242,7 @@ static void judge_groups(const struct sysfs *sysfs, const struct pf *pf,
         char other[PCI_TEXT_SIZE];
         if (vf->iommu_group < 0)
             continue;
-        if (!shares_group(sysfs, vf, other)) {
+        if (!scan_shares_group(scan, vf->iommu_group, &vf->address, other)) {
             (*alone)++;
             continue;
         }
@@ -289,7 +267,7 @@ void check_iommu_groups(const struct readiness_input *input,
     size_t alone = 0;
     for (size_t i = 0; i < input->pf_count; i++)
         if (readiness_is_sriov(input->pfs[i]))
-            judge_groups(input->scan->sysfs, input->pfs[i], &alone, out);
+            judge_groups(input->scan, input->pfs[i], &alone, out);
     if (alone)
         verdict_add(out, CHECK_OK, NULL, "%zu VFs, each alone in its group",
                     alone);

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#define PCI_CLASS_BRIDGE 0x06
+
 void scan_cache_done(struct scan_cache *cache)
 {
     addresses_done(&cache->addresses);
@@ -60,4 +62,25 @@ int32_t scan_iommu_group(const struct scan *scan, const char *folder)
 uint32_t scan_pci_class(const struct scan *scan, const char *folder)
 {
     return (uint32_t)scan_may_number(scan, folder, "class", 0, 0xffffff, 0);
+}
+
+bool scan_shares_group(const struct scan *scan, int32_t group,
+                       const struct pci_address *own, char other[PCI_TEXT_SIZE])
+{
+    auto_names struct sysfs_names devices = {0};
+    struct sysfs_path path =
+        sysfs_path("sys/kernel/iommu_groups/%d/devices", group);
+    if (group < 0 || sysfs_list(scan->sysfs, path.text, &devices, NULL) < 0)
+        return false;
+    for (size_t i = 0; i < devices.count; i++) {
+        struct pci_address address;
+        if (!pci_parse(devices.names[i], &address) ||
+            pci_compare(&address, own) == 0)
+            continue;
+        pci_format(&address, other);
+        struct sysfs_path folder = sysfs_path("sys/bus/pci/devices/%s", other);
+        if (scan_pci_class(scan, folder.text) >> 16 != PCI_CLASS_BRIDGE)
+            return true;
+    }
+    return false;
 }

@@ -54,3 +54,9 @@ const char *scan_driver(const struct scan *scan, const char *folder);
 int32_t scan_iommu_group(const struct scan *scan, const char *folder);
 /* What a PCI device is, by its class code (24 bits, 0 if it can't be read). */
 uint32_t scan_pci_class(const struct scan *scan, const char *folder);
+/* The first other device in the IOMMU group of the device at 'own', bridges left
+ * out, which VFIO lets be (drivers/vfio/vfio_main.c, vfio_dev_viable);
+ * false: it is alone, or in no group. */
+bool scan_shares_group(const struct scan *scan, int32_t group,
+                       const struct pci_address *own,
+                       char other[PCI_TEXT_SIZE]);

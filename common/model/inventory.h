@@ -137,7 +137,8 @@ struct pf {
     int32_t bond_speed_mbps;     /* of the bond as a whole; -1 = not told */
     bool bond_active;            /* this PF carries traffic of the bond now */
     char used_by[NAME_SIZE];     /* what of the host uses the PF itself: "bridge
-                                br0", "address 10.0.0.1/24"; "" = nothing: it
+                                br0", "address 10.0.0.1/24", "its IOMMU
+                                group, with 0000:03:00.1"; "" = nothing: it
                                 may be given away whole */
     uint16_t total_vfs, num_vfs; /* total: what the firmware allows */
     uint16_t vf_device_id;       /* of its VFs; 0 = not told */

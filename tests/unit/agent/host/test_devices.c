@@ -387,6 +387,25 @@ START_TEST(an_address_uses_the_nic_but_a_link_local_one_does_not)
 }
 END_TEST
 
+/* Both functions of a card without ACS are in one group. */
+START_TEST(a_nic_is_given_away_only_alone_in_its_iommu_group)
+{
+    make_nic();
+    tree_text(&tree, "sys/kernel/iommu_groups/9/devices/" NIC "/x", "");
+    tree_text(&tree, "sys/kernel/iommu_groups/9/devices/0000:00:06.0/x", "");
+    tree_text(&tree, "sys/bus/pci/devices/0000:00:06.0/class", "0x060400");
+    ck_assert_str_eq(read_pf(NIC)->used_by, "");
+    end();
+    begin();
+    make_nic();
+    tree_text(&tree, "sys/kernel/iommu_groups/9/devices/" NIC "/x", "");
+    tree_text(&tree, "sys/kernel/iommu_groups/9/devices/0000:09:00.1/x", "");
+    tree_text(&tree, "sys/bus/pci/devices/0000:09:00.1/class", "0x020000");
+    ck_assert_str_eq(read_pf(NIC)->used_by,
+                     "its IOMMU group, with 0000:09:00.1");
+}
+END_TEST
+
 START_TEST(what_is_stacked_on_a_nic_uses_it)
 {
     static const struct {
@@ -495,6 +514,7 @@ static Suite *suite(void)
     tcase_add_test(c, a_nic_without_sriov_is_a_pf_without_vfs);
     tcase_add_test(c, the_hosts_own_nic_is_management);
     tcase_add_test(c, an_address_uses_the_nic_but_a_link_local_one_does_not);
+    tcase_add_test(c, a_nic_is_given_away_only_alone_in_its_iommu_group);
     tcase_add_loop_test(c, what_is_stacked_on_a_nic_uses_it, 0, 6);
     tcase_add_test(c, a_nic_given_to_vfio_or_to_a_namespace_is_used);
     tcase_add_loop_test(c, a_bond_is_told_with_mode_speed_and_part, 0, 4);
