@@ -234,12 +234,10 @@ static struct slot *walk_next(struct pf_walk *walk)
         if (walk->heads[i] &&
             (best == walk->count || walk_before(walk, i, best)))
             best = i;
+    walk->taken = best;
     if (best == walk->count)
         return NULL;
-    struct tree_node *node = walk->heads[best];
-    walk->heads[best] =
-        tree_walk(&walk->index->classes[best]->tree, node, walk->descending);
-    return ((struct pf_slot *)node)->slot;
+    return ((struct pf_slot *)walk->heads[best])->slot;
 }
 
 static void walk_end(struct pf_walk *walk)

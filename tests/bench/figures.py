@@ -70,6 +70,7 @@ def claim_10000(plan):
     few, many = Stage(100), Stage(10000)
     turns = []
     for side in (few, many):
+        side.fill_events()  # enrolling 10,000 hosts has done so, enrolling 100 has not
         claim_round(side, side.claims(1000))
     for _ in range(plan.rounds):
         count = min(plan.claims, 2200)

@@ -170,6 +170,22 @@ class Stage:
             "ports": [{"physical_network": network or self.network, "policy": {"vlan": 100 + i % vlans, "spoofchk": "on"}}]},
             separators=(",", ":")) for i in range(first, first + count)]
 
+    def fill_events(self):
+        """Let the scheduler hold as many events as it keeps: from then on each new one is the end of the oldest."""
+        host, kept, held = self.host_name(0), 10000, 0  # EVENTS_KEPT of common/model/vm.h
+        while (now := self.count_events()) > held and now < kept:
+            held = now
+            answers(self.address, (f"PATCH /v1/hosts/{host} {self.admin} " + json.dumps({"cordoned": i % 2 == 0})
+                                   for i in range((kept - now + 1) // 2 * 2)), 1)
+        if now < kept:
+            raise RuntimeError(f"{now} events are held, and no more come")
+
+    def count_events(self):
+        with sqlite3.connect(f"file:{self.scheduler.data}/store.db?mode=ro", uri=True) as store:
+            count, = store.execute("SELECT count(*) FROM entry WHERE kind = 'event'").fetchone()
+        store.close()
+        return count
+
     def store_rows(self):
         """The bytes of a VM's and of an event's row."""
         with sqlite3.connect(f"file:{self.scheduler.data}/store.db?mode=ro", uri=True) as store:
