@@ -164,7 +164,7 @@ static struct observed *make_report(struct agent *agent,
     for (size_t i = 0; base && i < base->pf_count; i++)
         gone += !told_pf(told, &base->pfs[i]->key);
     struct observed *report =
-        observed_new(told->port_count, gone, told->setting_count);
+        observed_new(told->port_count, gone, told->setting_count, 0);
     const struct agent_state *state = reconcile_state_scalars(agent->core);
     report->cluster_id = state->cluster_id;
     str_copy(report->host, agent->name);

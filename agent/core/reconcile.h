@@ -15,6 +15,7 @@
 
 #include "agent/core/managed.h"
 #include "common/base/error.h"
+#include "common/domain/list.h"
 #include "common/model/document.h"
 
 struct reconcile;
@@ -41,6 +42,9 @@ void reconcile_inventory(struct reconcile *r, int64_t now,
 /* A later reading of one PF; NULL = it is gone. */
 void reconcile_pf(struct reconcile *r, int64_t now, const struct pf_key *key,
                   const struct pf *pf);
+/* What libvirt tells; keeps a reference. NULL: nothing is known, 'why' says why. */
+void reconcile_domains(struct reconcile *r, int64_t now,
+                       const struct domain_list *domains, const char *why);
 /* The scheduler durably knows that this port is absent: forget it, unless it is
  * wanted again since. */
 void reconcile_forget(struct reconcile *r, const struct uuid *port);
@@ -53,6 +57,35 @@ void reconcile_answered(struct reconcile *r, int64_t sent_at, int64_t now);
 /* A change waits for the answer to a request sent since then; INT64_MIN = none
  * does. */
 int64_t reconcile_asks_since(const struct reconcile *r);
+
+/* ---- the hook ------------------------------------------------------------------ */
+
+/* libvirt's hook asks (https://libvirt.org/hooks.html); answered from what is
+ * known, never by asking libvirt: it waits for the answer. */
+enum hook_operation {
+    HOOK_PREPARE, /* before anything of the guest is there */
+    HOOK_RELEASE, /* all of the guest is gone */
+    HOOK_MIGRATE, /* incoming */
+    HOOK_OTHER,   /* start, started, stopped, reconnect, restore, attach …:
+                     nothing to decide */
+};
+enum hook_verdict {
+    HOOK_ALLOW,
+    HOOK_REFUSE, /* with the reason and what to do */
+    HOOK_WAIT,   /* something is under way: ask again after the next step, and
+                    refuse with the reason when the deadline comes */
+};
+struct hook_request {
+    enum hook_operation operation;
+    const struct domain_facts *facts; /* of the XML that libvirt gave */
+};
+#define HOOK_REASON_SIZE 512
+/* prepare: every VF (or PF) of ours that the domain has must be claimed for a
+ * port of one VM that may run here, with the policy applied and proven, used by
+ * no other domain; ties the domain to that VM. */
+enum hook_verdict reconcile_hook(struct reconcile *r, int64_t now,
+                                 const struct hook_request *request,
+                                 char reason[HOOK_REASON_SIZE]);
 
 /* ---- actions ------------------------------------------------------------------ */
 

@@ -13,6 +13,8 @@
 #pragma once
 
 #include "common/base/error.h"
+#include "common/domain/list.h"
+#include "common/model/document.h"
 #include "common/model/inventory.h"
 #include "common/model/pf_target.h"
 
@@ -24,6 +26,7 @@ struct host_backend;
 #define HOST_CHANGES_MAX 64
 struct host_changes {
     bool everything; /* or: messages were lost, read all again */
+    bool domains; /* domains() may tell other things, or an order has ended */
     bool host_facts; /* networks, routes, bridges, bonds */
     size_t pf_count;
     struct pf_key pfs[HOST_CHANGES_MAX]; /* appeared, changed or gone */
@@ -91,6 +94,54 @@ struct host_ops {
      * kernel never ends holds up its PF only, never the caller. */
     int (*pf_set)(struct host_backend *host, const struct pf_key *pf,
                   const struct pf_target *target, struct error *err);
+
+    /* ---- virtio legs: bridges and taps ----------------------------------- */
+
+    /* Whether the bridge port of 'netdev' learns MACs (bridge link set dev D
+     * learning on|off; if_link.h IFLA_BRPORT_LEARNING). Set reads back. VANISHED
+     * where 'netdev' is no port of a bridge. FORBIDDEN for management. */
+    int (*learning_read)(struct host_backend *host, const char *netdev,
+                         bool *learns, struct error *err);
+    int (*learning_set)(struct host_backend *host, const char *netdev,
+                        bool learns, struct error *err);
+    /* Make 'tap', a port of the Linux bridge 'bridge', an access port of 'vlan'
+     * (0: of the VLAN that is untagged on the uplink), the uplink a tagged
+     * member of it, the tap a member of no other (bridge vlan; if_bridge.h
+     * IFLA_BRIDGE_VLAN_INFO). On a bridge without vlan_filtering: 0 for vlan 0,
+     * else UNSUPPORTED. Reads back. The uplink's membership stays when a tap
+     * goes: other ports may need it, and it carries nothing by itself. */
+    int (*tap_vlan)(struct host_backend *host, const char *bridge,
+                    const char *tap, uint16_t vlan, struct error *err);
+    /* The policy as it is on a virtio leg now: MAC of 'tap' as libvirt gave it to
+     * the guest, VLAN of the bridge port (or the Open vSwitch tag, as libvirt's
+     * live XML tells it), max rate, spoofchk, link state. */
+    int (*tap_read)(struct host_backend *host, const struct uuid *domain,
+                    const char *tap, struct policy *policy, struct error *err);
+    /* Tell the fabric where a MAC is now: one broadcast RARP frame with source
+     * 'mac' out of 'netdev' (as QEMU announces itself after a migration). */
+    int (*announce)(struct host_backend *host, const char *netdev,
+                    const struct mac *mac, struct error *err);
+    /* Does a guest use the VF? Reads /proc/interrupts or the driver's counters;
+     * cheap enough for ten times a second. */
+    int (*vf_evidence)(struct host_backend *host, const struct pf_key *pf,
+                       uint16_t vf_index, struct vf_evidence *evidence,
+                       struct error *err);
+
+    /* ---- domains ------------------------------------------------------------ */
+
+    /* A reference to what libvirt told last; never waits. NULL: nothing is known
+     * (no libvirt, or not yet, or it was restarted and has not answered since):
+     * err says why in words. */
+    struct domain_list *(*domains)(struct host_backend *host,
+                                   struct error *err);
+    /* Level-triggered as pf_set: 1 under way (event_fd becomes readable when it
+     * has ended), 0 done, -1 refused, with libvirt's own words. AGAIN: libvirt
+     * can't be reached, or does not answer within its deadline; the order may
+     * yet have its effect, so look at domains() before it is given again.
+     * One order runs for a domain at a time; another for the same domain is
+     * AGAIN meanwhile. Never waits. */
+    int (*domain_order)(struct host_backend *host,
+                        const struct domain_order *order, struct error *err);
 
     /* Poll this descriptor for reading (-1: no events, as with --root); then
      * call 'changes', which drains it. */

@@ -118,7 +118,7 @@ struct desired *wire_desired_read(const json_t *value, struct error *err)
     size_t pf_count = json_array_size(json_object_get(value, "pfs"));
     auto_desired struct desired *desired =
         desired_new(count <= DOCUMENT_PORTS_MAX ? count : 0,
-                    pf_count <= DOCUMENT_PFS_MAX ? pf_count : 0);
+                    pf_count <= DOCUMENT_PFS_MAX ? pf_count : 0, 0);
     json_reader_begin(&reader, value, "", err);
     wire_take_uuid(&reader, "cluster_id", true, &desired->cluster_id);
     wire_take_copy(&reader, "host", true, desired->host);
@@ -309,7 +309,7 @@ struct observed *wire_observed_read(const json_t *value, size_t *unknown,
     size_t pfs = json_array_size(json_object_get(value, "pfs"));
     auto_observed struct observed *observed = observed_new(
         ports <= DOCUMENT_PORTS_MAX ? ports : 0,
-        gone <= HOST_PFS_MAX ? gone : 0, pfs <= DOCUMENT_PFS_MAX ? pfs : 0);
+        gone <= HOST_PFS_MAX ? gone : 0, pfs <= DOCUMENT_PFS_MAX ? pfs : 0, 0);
     json_reader_begin(&reader, value, "", err);
     if (take_observed(&reader, observed, &parts, &ignored) ||
         read_gone(parts.gone_pfs, observed, err))

@@ -70,6 +70,7 @@ enum device_kind device_kind_of_class(uint32_t pci_class)
 static const char *const switch_kind_names[] = {
     [SWITCH_LINUX_BRIDGE] = "linux_bridge",
     [SWITCH_OPENVSWITCH] = "openvswitch",
+    [SWITCH_MACVTAP] = "macvtap",
 };
 NAMES_DEFINE(switch_kind, SWITCH_KIND_MAX);
 

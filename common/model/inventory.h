@@ -155,7 +155,12 @@ struct pf {
     struct vf vfs[]; /* by index */
 };
 
-enum switch_kind { SWITCH_LINUX_BRIDGE, SWITCH_OPENVSWITCH, SWITCH_KIND_MAX };
+enum switch_kind {
+    SWITCH_LINUX_BRIDGE,
+    SWITCH_OPENVSWITCH,
+    SWITCH_MACVTAP, /* no switch: a network device that macvtaps can sit on */
+    SWITCH_KIND_MAX
+};
 const char *switch_kind_name(enum switch_kind kind);
 enum switch_kind switch_kind_parse(const char *name);
 
@@ -167,6 +172,10 @@ struct network {
     char device[NETDEV_NAME_SIZE];
     char uplink[NETDEV_NAME_SIZE]; /* "" = none */
     uint16_t mtu;
+    /* A port's VLAN can be held there: Open vSwitch; a bridge with
+     * vlan_filtering 1 and vlan_default_pvid 0 (else a port would be in the
+     * bridge's own VLAN before it is in its own). */
+    bool vlans;
 };
 
 /* One thing that a host must have for VFs to work (DESIGN.md section 5,

@@ -29,6 +29,14 @@ static const char *const guest_failover_names[] = {
 };
 NAMES_DEFINE(guest_failover, GUEST_FAILOVER_MAX);
 
+static const char *const macvtap_mode_names[] = {
+    [MACVTAP_NONE] = NULL,
+    [MACVTAP_BRIDGE] = "bridge",
+    [MACVTAP_VEPA] = "vepa",
+    [MACVTAP_PASSTHROUGH] = "passthrough",
+};
+NAMES_DEFINE(macvtap_mode, MACVTAP_MODE_MAX);
+
 static const char *const port_path_names[] = {
     [PATH_VF] = "vf",
     [PATH_VIRTIO] = "virtio",
@@ -41,6 +49,18 @@ static const char *const vm_lifecycle_names[] = {
     [LIFECYCLE_HOST] = "host",
 };
 NAMES_DEFINE(vm_lifecycle, LIFECYCLE_MAX);
+
+static const char *const vm_role_names[] = {
+    [VM_ROLE_OWN] = "own",
+};
+NAMES_DEFINE(vm_role, VM_ROLE_MAX);
+
+static const char *const power_state_names[] = {
+#define X(name, wire) [POWER_##name] = wire,
+    POWER_STATES(X)
+#undef X
+};
+NAMES_DEFINE(power_state, POWER_STATE_MAX);
 
 static const char *const vm_state_names[] = {
     [VM_CLAIMED] = "claimed",
@@ -102,9 +122,25 @@ bool revision_parse(const char *text, struct revision *out)
     return true;
 }
 
-static void vm_release(void *object)
+static void text_release(void *object)
 {
     free(object);
+}
+
+struct text *text_new(const char *data, size_t length)
+{
+    struct text *text = mem_calloc(1, sizeof *text + length + 1);
+    ref_init(&text->ref, text_release);
+    text->length = length;
+    memcpy(text->data, data, length);
+    return text;
+}
+
+static void vm_release(void *object)
+{
+    struct vm *vm = object;
+    ref_put(vm->domain_xml);
+    free(vm);
 }
 
 static size_t vm_size(size_t port_count)
@@ -126,5 +162,6 @@ struct vm *vm_dup(const struct vm *vm)
 {
     struct vm *copy = mem_dup(vm, vm_size(vm->port_count));
     ref_init(&copy->ref, vm_release);
+    ref_get(copy->domain_xml);
     return copy;
 }

@@ -25,6 +25,18 @@ enum vnic_type {
 const char *vnic_type_name(enum vnic_type type);
 enum vnic_type vnic_type_parse(const char *name);
 
+/* vnic_type macvtap: libvirt's <source mode=…>. passthrough: on a VF that is
+ * claimed; bridge and vepa: on the device of a network of kind 'macvtap'. */
+enum macvtap_mode {
+    MACVTAP_NONE, /* another vnic_type */
+    MACVTAP_BRIDGE,
+    MACVTAP_VEPA,
+    MACVTAP_PASSTHROUGH,
+    MACVTAP_MODE_MAX
+};
+const char *macvtap_mode_name(enum macvtap_mode mode); /* NONE: NULL */
+enum macvtap_mode macvtap_mode_parse(const char *name);
+
 enum fallback { FALLBACK_REFUSE, FALLBACK_VIRTIO, FALLBACK_MAX };
 const char *fallback_name(enum fallback fallback);
 enum fallback fallback_parse(const char *name);
@@ -57,6 +69,40 @@ enum vm_lifecycle vm_lifecycle_parse(const char *name);
 enum vm_state { VM_CLAIMED, VM_DELETING, VM_STATE_MAX };
 const char *vm_state_name(enum vm_state state);
 enum vm_state vm_state_parse(const char *name);
+
+/* What the host's document says of a VM (DESIGN.md section 7). */
+enum vm_role {
+    VM_ROLE_OWN, /* may run here */
+    VM_ROLE_MAX
+};
+const char *vm_role_name(enum vm_role role); /* "own" */
+enum vm_role vm_role_parse(const char *name);
+
+/* A domain's state in libvirt's words (virsh domstate), with "absent": libvirt
+ * knows no such domain, and "unknown": libvirt can't be asked. */
+#define POWER_STATES(X)                                                        \
+    X(UNKNOWN, "unknown")                                                      \
+    X(ABSENT, "absent")                                                        \
+    X(SHUT_OFF, "shut_off")                                                    \
+    X(RUNNING, "running")                                                      \
+    X(PAUSED, "paused")                                                        \
+    X(SHUTTING_DOWN, "in_shutdown")                                            \
+    X(CRASHED, "crashed")                                                      \
+    X(SUSPENDED, "pmsuspended")
+enum power_state {
+#define X(name, wire) POWER_##name,
+    POWER_STATES(X)
+#undef X
+        POWER_STATE_MAX
+};
+const char *power_state_name(enum power_state state);
+enum power_state power_state_parse(const char *name);
+/* There is a guest, so what it has is in use. */
+static inline bool power_state_is_active(enum power_state state)
+{
+    return state == POWER_RUNNING || state == POWER_PAUSED ||
+           state == POWER_SHUTTING_DOWN || state == POWER_SUSPENDED;
+}
 
 enum strategy { STRATEGY_SPREAD, STRATEGY_PACK, STRATEGY_MAX };
 const char *strategy_name(enum strategy strategy);
@@ -97,8 +143,12 @@ struct port {
     bool device;
     uint8_t device_kind; /* enum device_kind; of a device: never NETWORK */
     struct mac mac;
-    char physical_network[NAME_SIZE];                  /* "" = any */
-    uint8_t vnic_type, fallback, guest_failover, path; /* the enums above */
+    char physical_network[NAME_SIZE];                          /* "" = any */
+    uint8_t vnic_type, fallback, guest_failover, macvtap_mode; /* enums above */
+    /* enum port_path: the path that is wanted. With VIRTIO and a claim the VF
+     * is being given up: the claim goes once the agent proved it clean. */
+    uint8_t path;
+    bool decelerated; /* the operator's word: on virtio until accelerated */
     bool degraded;
     char degraded_reason[NAME_SIZE * 2];
     struct policy policy; /* as asked; MAC always set (equal to 'mac') */
@@ -108,6 +158,15 @@ struct port {
     struct claim claim;
     struct revision revision; /* when it last changed in its host's document */
 };
+
+/* A text that never changes, shared. */
+struct text {
+    struct ref ref;
+    size_t length;
+    char data[]; /* ends with NUL */
+};
+struct text *text_new(const char *data, size_t length);
+#define DOMAIN_XML_MAX 49152 /* bytes; below the limit of a client's body */
 
 #define VM_PORTS_MAX 16 /* ports and devices together */
 #define IDEMPOTENCY_KEY_SIZE 72
@@ -124,6 +183,11 @@ struct vm {
     char host[NAME_SIZE]; /* the host's name */
     char idempotency_key[IDEMPOTENCY_KEY_SIZE]; /* "" = none */
     uint64_t request_hash; /* of the creating body, for the key */
+    /* lifecycle managed: */
+    struct text *domain_xml; /* as the client gave it; a reference. Else NULL */
+    bool power_on;           /* the agent starts it, once for each revision and
+                                host boot; false: shuts it down, once */
+    struct revision revision; /* of the VM itself in its host's document */
     size_t port_count;
     struct port ports[];
 };

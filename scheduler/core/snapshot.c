@@ -241,7 +241,7 @@ struct desired *snapshot_desired(const struct snapshot *snapshot,
     size_t count = nothing ? 0 : each_port(snapshot, view, &after, NULL);
     size_t settings =
         nothing ? 0 : each_setting(view->host, &after, full, NULL);
-    struct desired *desired = desired_new(count, settings);
+    struct desired *desired = desired_new(count, settings, 0);
     desired->port_count = 0;
     if (snapshot->state.cluster)
         desired->cluster_id = snapshot->state.cluster->id;

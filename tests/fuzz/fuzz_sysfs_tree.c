@@ -116,7 +116,7 @@ static char *written(const struct observed *observed)
 /* The report of an agent of this host is taken, and says the same. */
 static void check_report(struct inventory *all)
 {
-    auto_observed struct observed *report = observed_new(0, 0, 0);
+    auto_observed struct observed *report = observed_new(0, 0, 0, 0);
     str_copy(report->host, "h1");
     report->incarnation = report->sequence = 1;
     report->machine_id.bytes[0] = 1;

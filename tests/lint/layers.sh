@@ -8,22 +8,24 @@ cd "$(dirname "$0")/../.." || exit 1
 rules='
 common/base:
 common/model: common/base
+common/domain: common/base common/model
 api/wire: common/base common/model
 api/http: common/base common/model api/wire
 api/client: common/base common/model api/wire
 db: common/base
 scheduler/core: common/base common/model
 scheduler/service: common/base common/model api/wire scheduler/core db
-scheduler/handlers: common/base common/model api/wire api/http scheduler/core scheduler/service
+scheduler/handlers: common/base common/model common/domain api/wire api/http scheduler/core scheduler/service
 scheduler: common/base common/model api/wire api/http scheduler/core scheduler/service scheduler/handlers db
-agent/core: common/base common/model
-agent/host/sim: common/base common/model agent/host
-agent/host: common/base common/model plugins
-agent/fleet: common/base common/model api/wire api/client agent agent/core agent/host agent/host/sim
-agent: common/base common/model api/wire api/client agent/core agent/host
+agent/core: common/base common/model common/domain
+agent/host/sim: common/base common/model common/domain agent/host
+agent/host: common/base common/model common/domain plugins
+agent/fleet: common/base common/model common/domain api/wire api/client agent agent/core agent/host agent/host/sim
+agent: common/base common/model common/domain api/wire api/client agent/core agent/host
 cli: common/base common/model api/wire api/client
 plugins:
 plugins/nic: plugins
+plugins/hook: common/base common/model common/domain
 '
 # HEADER PATTERN: the folders that may include it.
 owners='
@@ -35,7 +37,7 @@ sqlite3\.h: db/sqlite
 netlink/: agent/host
 dlfcn\.h: agent/host
 libvirt/: agent/host
-libxml/: agent/host
+libxml/: common/domain
 ini\.h: common/base
 systemd/: common/base
 '

@@ -59,7 +59,7 @@ static struct pf *make_pf(size_t number)
 
 static struct observed *make_report(struct fleet *fleet, const char *host)
 {
-    struct observed *observed = observed_new(0, 0, 0);
+    struct observed *observed = observed_new(0, 0, 0, 0);
     str_copy(observed->host, host);
     observed->machine_id = uuid_make(fleet->call.now_ns, &fleet->rng);
     observed->boot_id = observed->machine_id;

@@ -127,7 +127,7 @@ static struct pf *make_storage(const char *key)
 static struct observed *make_report(const char *host, uint8_t machine,
                                     const char *first, const char *second)
 {
-    struct observed *observed = observed_new(0, 0, 0);
+    struct observed *observed = observed_new(0, 0, 0, 0);
     str_copy(observed->host, host);
     str_copy(observed->agent_version, "0.1.0");
     observed->machine_id.bytes[0] = machine;

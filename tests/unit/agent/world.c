@@ -188,7 +188,7 @@ struct desired_pf *world_want_vfs(struct world *world, size_t pf,
 struct desired *world_document(const struct world *world, bool full)
 {
     struct desired *desired =
-        desired_new(world->port_count, sim_host_pf_count(world->host));
+        desired_new(world->port_count, sim_host_pf_count(world->host), 0);
     desired->cluster_id = world->cluster;
     str_copy(desired->host, "h1");
     desired->revision = world->revision;

@@ -60,7 +60,7 @@ static void give_host(void)
 static void give(uint64_t revision, bool absent, uint32_t fields)
 {
     struct error err = {0};
-    auto_desired struct desired *desired = desired_new(1, 0);
+    auto_desired struct desired *desired = desired_new(1, 0, 0);
     desired->cluster_id.bytes[0] = 9;
     str_copy(desired->host, "h1");
     desired->revision = (struct revision){1, revision};

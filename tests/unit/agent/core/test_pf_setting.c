@@ -103,7 +103,8 @@ static void answered(void)
 static void want_with(const struct pf_target *target, uint64_t of, size_t ports)
 {
     struct error err = {0};
-    auto_desired struct desired *desired = desired_new(ports, target ? 1 : 0);
+    auto_desired struct desired *desired =
+        desired_new(ports, target ? 1 : 0, 0);
     desired->cluster_id.bytes[0] = 9;
     str_copy(desired->host, "h1");
     desired->revision = (struct revision){1, ++revision};

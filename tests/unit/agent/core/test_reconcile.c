@@ -67,7 +67,7 @@ static void begin(struct agent_state *state)
 
 static struct desired *document(uint64_t epoch, uint64_t revision, size_t ports)
 {
-    struct desired *desired = desired_new(ports, 0);
+    struct desired *desired = desired_new(ports, 0, 0);
     desired->cluster_id = id_of(99);
     str_copy(desired->host, "h1");
     desired->revision = (struct revision){epoch, revision};

@@ -6,7 +6,7 @@ static struct error err;
 
 static struct desired *full_desired(void)
 {
-    struct desired *desired = desired_new(2, 2);
+    struct desired *desired = desired_new(2, 2, 0);
     pf_key_parse("0000:3b:00.0", &desired->pfs[0].key);
     desired->pfs[0].allowed = true;
     desired->pfs[0].has_num_vfs = true;
@@ -122,7 +122,7 @@ END_TEST
 
 static struct observed *full_observed(void)
 {
-    struct observed *observed = observed_new(1, 2, 1);
+    struct observed *observed = observed_new(1, 2, 1, 0);
     pf_key_parse("0000:3b:00.0", &observed->pfs[0].key);
     observed->pfs[0].phase = PF_REJECTED;
     observed->pfs[0].revision = (struct revision){3, 12};
@@ -200,7 +200,7 @@ END_TEST
 
 START_TEST(a_partial_report_may_be_without_an_inventory)
 {
-    auto_observed struct observed *observed = observed_new(0, 0, 0);
+    auto_observed struct observed *observed = observed_new(0, 0, 0, 0);
     observed->machine_id = sample_uuid(2);
     auto_json json_t *value = over_the_wire(wire_observed(observed));
     auto_observed struct observed *back = wire_observed_read(value, NULL, &err);

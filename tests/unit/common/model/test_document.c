@@ -5,8 +5,8 @@
 
 START_TEST(documents_have_the_room_they_were_made_with)
 {
-    auto_desired struct desired *desired = desired_new(3, 0);
-    auto_observed struct observed *observed = observed_new(2, 1, 0);
+    auto_desired struct desired *desired = desired_new(3, 0, 0);
+    auto_observed struct observed *observed = observed_new(2, 1, 0, 0);
     ck_assert_uint_eq(desired->port_count, 3);
     ck_assert_int_eq(desired->ports[2].claim.numa_node, -1);
     ck_assert_uint_eq(observed->port_count, 2);
@@ -20,7 +20,7 @@ START_TEST(an_observed_document_releases_its_inventory)
 {
     auto_inventory struct inventory *inventory = inventory_new(0, 0, 0);
     {
-        auto_observed struct observed *observed = observed_new(0, 0, 0);
+        auto_observed struct observed *observed = observed_new(0, 0, 0, 0);
         observed->inventory = ref_get(inventory);
         ck_assert_uint_eq(inventory->ref.count, 2);
     }

@@ -281,7 +281,7 @@ static inline struct observed *agent_observed(struct fleet *fleet,
     ck_assert_ptr_nonnull(desired);
     snapshot_put(snapshot);
     struct observed *observed =
-        observed_new(desired->port_count, 0, desired->pf_count);
+        observed_new(desired->port_count, 0, desired->pf_count, 0);
     agent_settle_pfs(agent, desired, observed);
     observed->cluster_id = desired->cluster_id;
     observed->accepted = desired->revision;

@@ -115,7 +115,7 @@ static inline struct observed *make_report(const char *host, uint8_t machine,
                                            uint64_t sequence)
 {
     struct pf_spec spec = {.key = "0000:3b:00.0", IGB, .vfs = 4};
-    struct observed *observed = observed_new(0, 0, 0);
+    struct observed *observed = observed_new(0, 0, 0, 0);
     str_copy(observed->host, host);
     observed->machine_id.bytes[0] = machine;
     observed->boot_id.bytes[0] = machine;
