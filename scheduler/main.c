@@ -27,6 +27,9 @@
 #define TRIM_MS 10000
 /* Each arena keeps its own holes; more would only keep more. */
 #define ARENAS 2
+/* No fast bins: what a long report left in them was put together by whoever
+ * next freed something large, mostly the writer, in tens of milliseconds. */
+#define FAST_BYTES 0
 
 struct settings {
     char *listen, *data, *config, *log_level, *address_file;
@@ -244,6 +247,7 @@ static int run(const struct settings *settings)
     struct parts parts = {0};
     sigset_t signals;
     mallopt(M_ARENA_MAX, ARENAS);
+    mallopt(M_MXFAST, FAST_BYTES);
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);

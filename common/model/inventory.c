@@ -270,6 +270,33 @@ bool pf_same(const struct pf *a, const struct pf *b)
     return true;
 }
 
+static bool same_reading(const struct pf *a, const struct pf *b)
+{
+    if (a->observed_at != b->observed_at || !pf_same(a, b))
+        return false;
+    for (size_t i = 0; i < a->vf_count; i++)
+        if (a->vfs[i].observed_at != b->vfs[i].observed_at)
+            return false;
+    return true;
+}
+
+void inventory_share(struct inventory *inventory, const struct inventory *old)
+{
+    size_t j = 0;
+    for (size_t i = 0; i < inventory->pf_count; i++) {
+        struct pf *pf = inventory->pfs[i];
+        while (j < old->pf_count &&
+               pf_key_compare(&old->pfs[j]->key, &pf->key) < 0)
+            j++;
+        if (j == old->pf_count)
+            return;
+        if (old->pfs[j] == pf || !same_reading(old->pfs[j], pf))
+            continue;
+        inventory->pfs[i] = ref_get(old->pfs[j]);
+        ref_put(pf);
+    }
+}
+
 static bool network_same(const struct network *a, const struct network *b)
 {
     return a->kind == b->kind && a->mtu == b->mtu &&

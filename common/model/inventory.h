@@ -259,5 +259,10 @@ const struct pf *inventory_pf(const struct inventory *inventory,
 const struct vf *pf_vf(const struct pf *pf, uint16_t vf_index);
 /* Equal in everything but observed_at: nothing to report. */
 bool pf_same(const struct pf *a, const struct pf *b);
+/* Take the PFs of 'old' in place of those that say the same, observed_at too, so
+ * that who compares the two by pointers sees what changed. Before sharing
+ * 'inventory'; it says afterwards what it said before, whatever 'old' is. Both
+ * are ordered by key, else fewer are found. */
+void inventory_share(struct inventory *inventory, const struct inventory *old);
 bool inventory_same_host_facts(const struct inventory *a,
                                const struct inventory *b); /* all but PFs */

@@ -216,6 +216,18 @@ static void answer_report(struct job *job, struct snapshot *snapshot,
     free(report);
 }
 
+/* What the report repeats of the last one here need not be taken over by the
+ * writer, nor freed by it. */
+static void share_known(const struct report *report)
+{
+    struct inventory *inventory = report->observed->inventory;
+    struct snapshot *snapshot = service_snapshot(report->api.api->service);
+    const struct host_view *view = snapshot_host(snapshot, report->host);
+    if (inventory && view && view->report)
+        inventory_share(inventory, view->report->inventory);
+    snapshot_put(snapshot);
+}
+
 /* Parse and check; then it is the writer's. The request is deferred. */
 static void read_report(struct report *report)
 {
@@ -230,6 +242,7 @@ static void read_report(struct report *report)
         free(report);
         return;
     }
+    share_known(report);
     api_submit_deferred(report->api.api, request, SERVICE_LANE_AGENT,
                         &report->api);
 }

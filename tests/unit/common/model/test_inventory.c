@@ -161,6 +161,34 @@ START_TEST(pfs_are_found_by_key)
 }
 END_TEST
 
+START_TEST(only_pfs_that_say_the_same_are_shared)
+{
+    static const char *const keys[] = {"0000:3b:00.0", "0000:3c:00.0",
+                                       "0000:3d:00.0", "0000:3e:00.0"};
+    auto_inventory struct inventory *old = inventory_new(4, 0, 0);
+    auto_inventory struct inventory *new = inventory_new(4, 0, 0);
+    for (size_t i = 0; i < 4; i++) {
+        old->pfs[i] = sample();
+        pf_key_parse(keys[i], &old->pfs[i]->key);
+        new->pfs[i] = pf_dup(old->pfs[i]);
+    }
+    new->pfs[1]->vfs[2].state = VF_EXTERNAL;
+    new->pfs[2]->vfs[1].observed_at = 7;
+    struct pf *changed = new->pfs[1], *later = new->pfs[2];
+    inventory_share(new, old);
+    ck_assert_ptr_eq(new->pfs[0], old->pfs[0]);
+    ck_assert_ptr_eq(new->pfs[1], changed);
+    ck_assert_ptr_eq(new->pfs[2], later);
+    ck_assert_ptr_eq(new->pfs[3], old->pfs[3]);
+    /* Again, and with nothing: as it is. */
+    auto_inventory struct inventory *none = inventory_new(0, 0, 0);
+    inventory_share(new, old);
+    inventory_share(new, none);
+    inventory_share(none, old);
+    ck_assert_uint_eq(new->pfs[0]->ref.count, 2);
+}
+END_TEST
+
 START_TEST(an_inventory_holds_a_reference_on_each_pf)
 {
     auto_pf struct pf *pf = sample();
@@ -234,5 +262,6 @@ CHECK_MAIN("inventory", a_new_pf_tells_nothing, a_copy_is_equal_and_its_own,
            when_it_was_read_makes_no_difference, every_change_is_a_difference,
            addresses_count_only_where_there_are_some,
            vfs_are_found_by_index_also_with_gaps, pfs_are_found_by_key,
+           only_pfs_that_say_the_same_are_shared,
            an_inventory_holds_a_reference_on_each_pf,
            host_facts_are_all_but_the_pfs, names_go_both_ways);
