@@ -83,8 +83,8 @@ END_TEST
 
 START_TEST(a_network_is_told_with_its_switch)
 {
-    struct network network = {"physnet0", SWITCH_LINUX_BRIDGE, "br0", "eth1",
-                              1500, false};
+    struct network network = {
+        "physnet0", SWITCH_LINUX_BRIDGE, "br0", "eth1", 1500, false};
     assert_json(wire_network(&network),
                 "{\"physical_network\":\"physnet0\",\"switch\":\"linux_bridge\""
                 ",\"device\":\"br0\",\"uplink\":\"eth1\",\"mtu\":1500}");
