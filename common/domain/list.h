@@ -44,6 +44,7 @@ struct domain_order {
     enum domain_order_kind kind;
     struct uuid domain; /* libvirt's uuid */
     const char *xml;    /* borrowed for the call; NULL where not said above */
+    const char *alias;  /* UNPLUG, borrowed; NULL = by 'xml' */
 };
 
 struct vf_evidence {
