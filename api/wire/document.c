@@ -1,18 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The desired and the observed document as JSON: see wire.h and
- * common/model/document.h. Read leniently, so that a scheduler and agents one
- * version apart work together. */
+/* The desired document as JSON: see wire.h and common/model/document.h. Read
+ * leniently, so that a scheduler and agents one version apart work together.
+ * The observed one is in observed.c. */
 #include "api/wire/value.h"
+
+#include <string.h>
 
 static json_t *claim_or_null(bool has_claim, const struct claim *claim)
 {
     return has_claim ? wire_claim(claim) : json_null();
 }
 
-/* ---- desired --------------------------------------------------------------- */
-
 /* How a port is wanted. Removal is said, never left out. */
 static const char *const wants[] = {"present", "absent"};
+
+static void put_wiring(json_t *object, const struct desired_port *port)
+{
+    const char *mode = macvtap_mode_name((enum macvtap_mode)port->macvtap_mode);
+    wire_set(object, "name", wire_text(port->name));
+    wire_set(object, "vnic_type",
+             wire_text(vnic_type_name((enum vnic_type)port->vnic_type)));
+    wire_set(object, "fallback",
+             wire_text(fallback_name((enum fallback)port->fallback)));
+    wire_set(object, "guest_failover",
+             wire_text(guest_failover_name(
+                 (enum guest_failover)port->guest_failover)));
+    wire_set(object, "macvtap_mode", mode ? wire_text(mode) : json_null());
+    wire_set(object, "network", wire_text(port->network));
+    wire_set(object, "network_kind",
+             wire_text(switch_kind_name((enum switch_kind)port->network_kind)));
+}
 
 static json_t *desired_port_object(const struct desired_port *port)
 {
@@ -25,7 +42,26 @@ static json_t *desired_port_object(const struct desired_port *port)
     wire_set(object, "claim", claim_or_null(port->has_claim, &port->claim));
     wire_set(object, "device", json_boolean(port->device));
     wire_set(object, "policy", wire_policy(&port->policy));
+    put_wiring(object, port);
     wire_set(object, "revision", wire_revision(&port->revision));
+    return object;
+}
+
+static json_t *desired_vm_object(const struct desired_vm *vm)
+{
+    json_t *object = json_object();
+    wire_set(object, "id", wire_uuid(&vm->id));
+    wire_set(object, "want", wire_text(wants[vm->absent]));
+    wire_set(object, "name", wire_text(vm->name));
+    wire_set(object, "lifecycle",
+             wire_text(vm_lifecycle_name((enum vm_lifecycle)vm->lifecycle)));
+    wire_set(object, "role", wire_text(vm_role_name((enum vm_role)vm->role)));
+    wire_set(object, "power_on", json_boolean(vm->power_on));
+    wire_set(object, "vcpus", wire_number(vm->vcpus));
+    wire_set(object, "memory_mib", wire_number(vm->memory_mib));
+    wire_set(object, "domain_xml",
+             vm->domain_xml ? wire_text(vm->domain_xml->data) : json_null());
+    wire_set(object, "revision", wire_revision(&vm->revision));
     return object;
 }
 
@@ -79,7 +115,27 @@ json_t *wire_desired(const struct desired *desired)
     for (size_t i = 0; i < desired->pf_count; i++)
         json_array_append_new(pfs, desired_pf_object(&desired->pfs[i]));
     wire_set(object, "pfs", pfs);
+    json_t *vms = json_array();
+    for (size_t i = 0; i < desired->vm_count; i++)
+        json_array_append_new(vms, desired_vm_object(&desired->vms[i]));
+    wire_set(object, "vms", vms);
     return object;
+}
+
+static void take_wiring(struct json_reader *reader, struct desired_port *port)
+{
+    wire_take_copy(reader, "name", false, port->name);
+    wire_take_enum(reader, "vnic_type", false, vnic_type, VNIC_TYPE_MAX,
+                   &port->vnic_type);
+    wire_take_enum(reader, "fallback", false, fallback, FALLBACK_MAX,
+                   &port->fallback);
+    wire_take_enum(reader, "guest_failover", false, guest_failover,
+                   GUEST_FAILOVER_MAX, &port->guest_failover);
+    wire_take_enum(reader, "macvtap_mode", false, macvtap_mode,
+                   MACVTAP_MODE_MAX, &port->macvtap_mode);
+    wire_take_copy(reader, "network", false, port->network);
+    wire_take_enum(reader, "network_kind", false, switch_kind, SWITCH_KIND_MAX,
+                   &port->network_kind);
 }
 
 static int read_desired_port(const json_t *value, const char *path,
@@ -98,6 +154,7 @@ static int read_desired_port(const json_t *value, const char *path,
     json_take_object(&reader, "claim", false, &claim);
     json_take_bool(&reader, "device", false, &port->device);
     json_take_object(&reader, "policy", true, &policy);
+    take_wiring(&reader, port);
     wire_take_revision(&reader, "revision", true, &port->revision);
     if (json_reader_end(&reader, false, NULL) ||
         wire_policy_read(policy, wire_path(inner, path, "policy"), false,
@@ -110,231 +167,87 @@ static int read_desired_port(const json_t *value, const char *path,
                  : 0;
 }
 
+static int read_desired_vm(const json_t *value, const char *path,
+                           struct desired_vm *vm, struct error *err)
+{
+    struct json_reader reader;
+    uint8_t want = 0;
+    const char *domain_xml = NULL;
+    json_reader_begin(&reader, value, path, err);
+    wire_take_uuid(&reader, "id", true, &vm->id);
+    wire_take_choice(&reader, "want", true, wants, 2, &want);
+    wire_take_copy(&reader, "name", true, vm->name);
+    wire_take_enum(&reader, "lifecycle", true, vm_lifecycle, LIFECYCLE_MAX,
+                   &vm->lifecycle);
+    wire_take_enum(&reader, "role", true, vm_role, VM_ROLE_MAX, &vm->role);
+    json_take_bool(&reader, "power_on", true, &vm->power_on);
+    wire_take_uint(&reader, "vcpus", true, UINT32_MAX, vm->vcpus);
+    wire_take_uint(&reader, "memory_mib", true, INT64_MAX, vm->memory_mib);
+    json_take_text(&reader, "domain_xml", false, &domain_xml);
+    wire_take_revision(&reader, "revision", true, &vm->revision);
+    vm->absent = want == 1;
+    if (domain_xml && strlen(domain_xml) > DOMAIN_XML_MAX)
+        json_reader_fail(&reader, "domain_xml", "more than %d bytes",
+                         DOMAIN_XML_MAX);
+    if (json_reader_end(&reader, false, NULL))
+        return -1;
+    if (domain_xml)
+        vm->domain_xml = text_new(domain_xml, strlen(domain_xml));
+    return 0;
+}
+
+/* The lists of the document, read after its plain members. */
+struct desired_lists {
+    const json_t *ports, *pfs, *vms;
+};
+
+static int read_lists(const struct desired_lists *lists,
+                      struct desired *desired, struct error *err)
+{
+    char path[WIRE_PATH_SIZE];
+    for (size_t i = 0; i < desired->pf_count; i++)
+        if (read_desired_pf(json_array_get(lists->pfs, i),
+                            wire_path_at(path, "", "pfs", i), &desired->pfs[i],
+                            err))
+            return -1;
+    for (size_t i = 0; i < desired->vm_count; i++)
+        if (read_desired_vm(json_array_get(lists->vms, i),
+                            wire_path_at(path, "", "vms", i), &desired->vms[i],
+                            err))
+            return -1;
+    for (size_t i = 0; i < desired->port_count; i++)
+        if (read_desired_port(json_array_get(lists->ports, i),
+                              wire_path_at(path, "", "ports", i),
+                              &desired->ports[i], err))
+            return -1;
+    return 0;
+}
+
+/* How many items there are to read; too many are refused as they are taken. */
+static size_t count_of(const json_t *value, const char *name, size_t max)
+{
+    size_t count = json_array_size(json_object_get(value, name));
+    return count <= max ? count : 0;
+}
+
 struct desired *wire_desired_read(const json_t *value, struct error *err)
 {
     struct json_reader reader;
-    const json_t *ports = NULL, *pfs = NULL;
-    size_t count = json_array_size(json_object_get(value, "ports"));
-    size_t pf_count = json_array_size(json_object_get(value, "pfs"));
+    struct desired_lists lists = {0};
     auto_desired struct desired *desired =
-        desired_new(count <= DOCUMENT_PORTS_MAX ? count : 0,
-                    pf_count <= DOCUMENT_PFS_MAX ? pf_count : 0, 0);
+        desired_new(count_of(value, "ports", DOCUMENT_PORTS_MAX),
+                    count_of(value, "pfs", DOCUMENT_PFS_MAX),
+                    count_of(value, "vms", DOCUMENT_VMS_MAX));
     json_reader_begin(&reader, value, "", err);
     wire_take_uuid(&reader, "cluster_id", true, &desired->cluster_id);
     wire_take_copy(&reader, "host", true, desired->host);
     wire_take_revision(&reader, "revision", true, &desired->revision);
     json_take_bool(&reader, "full", true, &desired->full);
-    json_take_array(&reader, "ports", true, DOCUMENT_PORTS_MAX, &ports);
-    json_take_array(&reader, "pfs", false, DOCUMENT_PFS_MAX, &pfs);
-    if (json_reader_end(&reader, false, NULL))
+    json_take_array(&reader, "ports", true, DOCUMENT_PORTS_MAX, &lists.ports);
+    json_take_array(&reader, "pfs", false, DOCUMENT_PFS_MAX, &lists.pfs);
+    json_take_array(&reader, "vms", false, DOCUMENT_VMS_MAX, &lists.vms);
+    if (json_reader_end(&reader, false, NULL) ||
+        read_lists(&lists, desired, err))
         return NULL;
-    for (size_t i = 0; i < desired->pf_count; i++) {
-        char path[WIRE_PATH_SIZE];
-        if (read_desired_pf(json_array_get(pfs, i),
-                            wire_path_at(path, "", "pfs", i), &desired->pfs[i],
-                            err))
-            return NULL;
-    }
-    for (size_t i = 0; i < desired->port_count; i++) {
-        char path[WIRE_PATH_SIZE];
-        if (read_desired_port(json_array_get(ports, i),
-                              wire_path_at(path, "", "ports", i),
-                              &desired->ports[i], err))
-            return NULL;
-    }
     return take_ptr(desired);
-}
-
-/* ---- observed --------------------------------------------------------------- */
-
-static json_t *observed_port_object(const struct observed_port *port)
-{
-    json_t *object = json_object();
-    wire_set(object, "id", wire_uuid(&port->id));
-    wire_set(object, "vm", wire_uuid(&port->vm));
-    wire_set(object, "phase",
-             wire_text(port_phase_name((enum port_phase)port->phase)));
-    wire_set(object, "revision", wire_revision(&port->revision));
-    wire_set(object, "claim", claim_or_null(port->has_claim, &port->claim));
-    wire_set(object, "readback", wire_policy(&port->readback));
-    wire_set(object, "observed_at", wire_timestamp(port->observed_at));
-    wire_set(object, "condition", wire_condition(&port->condition));
-    return object;
-}
-
-static json_t *observed_pf_object(const struct observed_pf *pf)
-{
-    json_t *object = json_object();
-    wire_set(object, "key", wire_text(pf->key.text));
-    wire_set(object, "phase",
-             wire_text(pf_phase_name((enum pf_phase)pf->phase)));
-    wire_set(object, "revision", wire_revision(&pf->revision));
-    wire_set(object, "condition", wire_condition(&pf->condition));
-    return object;
-}
-
-json_t *wire_observed(const struct observed *observed)
-{
-    json_t *object = json_object();
-    wire_set(object, "cluster_id", wire_uuid(&observed->cluster_id));
-    wire_set(object, "host", wire_text(observed->host));
-    wire_set(object, "machine_id", wire_uuid(&observed->machine_id));
-    wire_set(object, "boot_id", wire_uuid(&observed->boot_id));
-    wire_set(object, "agent_version", wire_text(observed->agent_version));
-    wire_set(object, "incarnation", wire_number(observed->incarnation));
-    wire_set(object, "sequence", wire_number(observed->sequence));
-    wire_set(object, "base", wire_number(observed->base));
-    wire_set(object, "full", json_boolean(observed->full));
-    wire_set(object, "accepted", wire_revision(&observed->accepted));
-    wire_set(object, "inventory",
-             observed->inventory ? wire_inventory(observed->inventory)
-                                 : json_null());
-    json_t *gone = json_array();
-    for (size_t i = 0; i < observed->gone_count; i++)
-        json_array_append_new(gone, wire_text(observed->gone_pfs[i].text));
-    wire_set(object, "gone_pfs", gone);
-    json_t *pfs = json_array();
-    for (size_t i = 0; i < observed->pf_count; i++)
-        json_array_append_new(pfs, observed_pf_object(&observed->pfs[i]));
-    wire_set(object, "pfs", pfs);
-    json_t *ports = json_array();
-    for (size_t i = 0; i < observed->port_count; i++)
-        json_array_append_new(ports, observed_port_object(&observed->ports[i]));
-    wire_set(object, "ports", ports);
-    return object;
-}
-
-static int read_observed_port(const json_t *value, const char *path,
-                              size_t *unknown, struct observed_port *port,
-                              struct error *err)
-{
-    struct json_reader reader;
-    const json_t *claim = NULL, *readback = NULL, *condition = NULL;
-    char inner[WIRE_PATH_SIZE];
-    json_reader_begin(&reader, value, path, err);
-    wire_take_uuid(&reader, "id", true, &port->id);
-    wire_take_uuid(&reader, "vm", false, &port->vm);
-    wire_take_enum(&reader, "phase", true, port_phase, PORT_PHASE_MAX,
-                   &port->phase);
-    wire_take_revision(&reader, "revision", true, &port->revision);
-    json_take_object(&reader, "claim", false, &claim);
-    json_take_object(&reader, "readback", false, &readback);
-    wire_take_time(&reader, "observed_at", &port->observed_at);
-    json_take_object(&reader, "condition", false, &condition);
-    if (json_reader_end(&reader, false, unknown))
-        return -1;
-    port->has_claim = claim != NULL;
-    if (claim && wire_read_claim(claim, wire_path(inner, path, "claim"),
-                                 unknown, &port->claim, err))
-        return -1;
-    if (readback &&
-        wire_read_readback(readback, wire_path(inner, path, "readback"),
-                           unknown, &port->readback, err))
-        return -1;
-    return condition ? wire_read_condition(condition,
-                                           wire_path(inner, path, "condition"),
-                                           unknown, &port->condition, err)
-                     : 0;
-}
-
-static int read_observed_pf(const json_t *value, const char *path,
-                            size_t *unknown, struct observed_pf *pf,
-                            struct error *err)
-{
-    struct json_reader reader;
-    const json_t *condition = NULL;
-    char inner[WIRE_PATH_SIZE];
-    json_reader_begin(&reader, value, path, err);
-    wire_take_pf_key(&reader, "key", true, &pf->key);
-    wire_take_enum(&reader, "phase", true, pf_phase, PF_PHASE_MAX, &pf->phase);
-    wire_take_revision(&reader, "revision", true, &pf->revision);
-    json_take_object(&reader, "condition", false, &condition);
-    if (json_reader_end(&reader, false, unknown))
-        return -1;
-    return condition ? wire_read_condition(condition,
-                                           wire_path(inner, path, "condition"),
-                                           unknown, &pf->condition, err)
-                     : 0;
-}
-
-/* The members that need a place of their own. */
-struct observed_parts {
-    const json_t *inventory, *gone_pfs, *pfs, *ports;
-};
-
-static int take_observed(struct json_reader *reader, struct observed *observed,
-                         struct observed_parts *parts, size_t *unknown)
-{
-    wire_take_uuid(reader, "cluster_id", false, &observed->cluster_id);
-    wire_take_copy(reader, "host", true, observed->host);
-    wire_take_uuid(reader, "machine_id", true, &observed->machine_id);
-    wire_take_uuid(reader, "boot_id", false, &observed->boot_id);
-    wire_take_copy(reader, "agent_version", false, observed->agent_version);
-    wire_take_uint(reader, "incarnation", true, INT64_MAX,
-                   observed->incarnation);
-    wire_take_uint(reader, "sequence", true, INT64_MAX, observed->sequence);
-    wire_take_uint(reader, "base", false, INT64_MAX, observed->base);
-    json_take_bool(reader, "full", true, &observed->full);
-    wire_take_revision(reader, "accepted", false, &observed->accepted);
-    json_take_object(reader, "inventory", observed->full, &parts->inventory);
-    json_take_array(reader, "gone_pfs", false, HOST_PFS_MAX, &parts->gone_pfs);
-    json_take_array(reader, "pfs", false, DOCUMENT_PFS_MAX, &parts->pfs);
-    json_take_array(reader, "ports", true, DOCUMENT_PORTS_MAX, &parts->ports);
-    return json_reader_end(reader, false, unknown);
-}
-
-static int read_gone(const json_t *gone, struct observed *observed,
-                     struct error *err)
-{
-    for (size_t i = 0; i < observed->gone_count; i++) {
-        const char *text = json_string_value(json_array_get(gone, i));
-        char path[WIRE_PATH_SIZE];
-        if (!text || !pf_key_parse(text, &observed->gone_pfs[i]))
-            return error_set_field(err, ERROR_INVALID,
-                                   wire_path_at(path, "", "gone_pfs", i),
-                                   "expected a PF key such as 0000:3b:00.0 or "
-                                   "netdevsim1");
-    }
-    return 0;
-}
-
-struct observed *wire_observed_read(const json_t *value, size_t *unknown,
-                                    struct error *err)
-{
-    struct json_reader reader;
-    struct observed_parts parts = {0};
-    size_t ignored = 0;
-    size_t ports = json_array_size(json_object_get(value, "ports"));
-    size_t gone = json_array_size(json_object_get(value, "gone_pfs"));
-    size_t pfs = json_array_size(json_object_get(value, "pfs"));
-    auto_observed struct observed *observed = observed_new(
-        ports <= DOCUMENT_PORTS_MAX ? ports : 0,
-        gone <= HOST_PFS_MAX ? gone : 0, pfs <= DOCUMENT_PFS_MAX ? pfs : 0, 0);
-    json_reader_begin(&reader, value, "", err);
-    if (take_observed(&reader, observed, &parts, &ignored) ||
-        read_gone(parts.gone_pfs, observed, err))
-        return NULL;
-    if (parts.inventory) {
-        observed->inventory =
-            wire_read_inventory(parts.inventory, "inventory", &ignored, err);
-        if (!observed->inventory)
-            return NULL;
-    }
-    for (size_t i = 0; i < observed->pf_count; i++) {
-        char path[WIRE_PATH_SIZE];
-        if (read_observed_pf(json_array_get(parts.pfs, i),
-                             wire_path_at(path, "", "pfs", i), &ignored,
-                             &observed->pfs[i], err))
-            return NULL;
-    }
-    for (size_t i = 0; i < observed->port_count; i++) {
-        char path[WIRE_PATH_SIZE];
-        if (read_observed_port(json_array_get(parts.ports, i),
-                               wire_path_at(path, "", "ports", i), &ignored,
-                               &observed->ports[i], err))
-            return NULL;
-    }
-    if (unknown)
-        *unknown += ignored;
-    return take_ptr(observed);
 }

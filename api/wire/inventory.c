@@ -16,6 +16,7 @@ json_t *wire_network(const struct network *network)
     wire_set(object, "device", wire_text(network->device));
     wire_set(object, "uplink", wire_text(network->uplink));
     wire_set(object, "mtu", wire_number(network->mtu));
+    wire_set(object, "vlans", json_boolean(network->vlans));
     return object;
 }
 
@@ -30,6 +31,7 @@ static int read_network(const json_t *value, const char *path, size_t *unknown,
     wire_take_copy(&reader, "device", true, out->device);
     wire_take_copy(&reader, "uplink", false, out->uplink);
     wire_take_uint(&reader, "mtu", false, UINT16_MAX, out->mtu);
+    json_take_bool(&reader, "vlans", false, &out->vlans);
     return json_reader_end(&reader, false, unknown);
 }
 

@@ -299,7 +299,7 @@ void inventory_share(struct inventory *inventory, const struct inventory *old)
 
 static bool network_same(const struct network *a, const struct network *b)
 {
-    return a->kind == b->kind && a->mtu == b->mtu &&
+    return a->kind == b->kind && a->mtu == b->mtu && a->vlans == b->vlans &&
            strcmp(a->physical_network, b->physical_network) == 0 &&
            strcmp(a->device, b->device) == 0 &&
            strcmp(a->uplink, b->uplink) == 0;

@@ -127,7 +127,7 @@ static inline struct inventory *sample_inventory(void)
     inventory->external_vcpus = 4;
     inventory->external_memory_mib = 8192;
     inventory->networks[0] = (struct network){
-        "physnet0", SWITCH_OPENVSWITCH, "br0", "ens1f1", 1500, false};
+        "physnet0", SWITCH_OPENVSWITCH, "br0", "ens1f1", 1500, true};
     inventory->unreadable[0] =
         (struct unreadable){"/sys/class/net/x/speed", "EINVAL"};
     const struct readiness_check check = {

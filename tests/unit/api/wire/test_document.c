@@ -4,9 +4,11 @@
 
 static struct error err;
 
+#define DOMAIN_XML "<domain type='kvm'>\n<os/>\"\u00fc\"</domain>\n"
+
 static struct desired *full_desired(void)
 {
-    struct desired *desired = desired_new(2, 2, 0);
+    struct desired *desired = desired_new(2, 2, 2);
     pf_key_parse("0000:3b:00.0", &desired->pfs[0].key);
     desired->pfs[0].allowed = true;
     desired->pfs[0].has_num_vfs = true;
@@ -26,10 +28,28 @@ static struct desired *full_desired(void)
         .has_claim = true,
         .claim = sample_claim(),
         .policy = sample_policy(),
+        .name = "eth0",
+        .vnic_type = VNIC_MACVTAP,
+        .fallback = FALLBACK_VIRTIO,
+        .guest_failover = GUEST_FAILOVER_BOND,
+        .macvtap_mode = MACVTAP_VEPA,
+        .network = "br0",
+        .network_kind = SWITCH_MACVTAP,
         .revision = {3, 16},
     };
     desired->ports[1] = (struct desired_port){
         .id = sample_uuid(4), .vm = sample_uuid(3), .absent = true};
+    desired->vms[0] = (struct desired_vm){
+        .id = sample_uuid(3),
+        .name = "web-1",
+        .lifecycle = LIFECYCLE_MANAGED,
+        .power_on = true,
+        .vcpus = 4,
+        .memory_mib = 8192,
+        .domain_xml = text_new(DOMAIN_XML, strlen(DOMAIN_XML)),
+        .revision = {3, 15},
+    };
+    desired->vms[1] = (struct desired_vm){.id = sample_uuid(8), .absent = true};
     return desired;
 }
 
@@ -61,8 +81,66 @@ START_TEST(a_full_desired_document_comes_back_equal)
         ck_assert(a->has_claim == b->has_claim);
         ck_assert(!a->has_claim || same_claim(&a->claim, &b->claim));
         ck_assert(same_policy(&a->policy, &b->policy));
+        ck_assert_str_eq(a->name, b->name);
+        ck_assert(a->vnic_type == b->vnic_type && a->fallback == b->fallback);
+        ck_assert(a->guest_failover == b->guest_failover &&
+                  a->macvtap_mode == b->macvtap_mode);
+        ck_assert_str_eq(a->network, b->network);
+        ck_assert(a->network_kind == b->network_kind);
         ck_assert_int_eq(revision_compare(&a->revision, &b->revision), 0);
     }
+    ck_assert_uint_eq(back->vm_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct desired_vm *a = &desired->vms[i], *b = &back->vms[i];
+        ck_assert(uuid_equal(&a->id, &b->id) && a->absent == b->absent);
+        ck_assert_str_eq(a->name, b->name);
+        ck_assert(a->lifecycle == b->lifecycle && a->role == b->role);
+        ck_assert(a->power_on == b->power_on && a->vcpus == b->vcpus &&
+                  a->memory_mib == b->memory_mib);
+        ck_assert(!a->domain_xml == !b->domain_xml);
+        if (a->domain_xml) {
+            ck_assert_str_eq(a->domain_xml->data, b->domain_xml->data);
+            ck_assert_uint_eq(b->domain_xml->length, strlen(DOMAIN_XML));
+        }
+        ck_assert_int_eq(revision_compare(&a->revision, &b->revision), 0);
+    }
+}
+END_TEST
+
+START_TEST(a_document_of_an_older_scheduler_has_no_vms_and_no_wiring)
+{
+    auto_desired struct desired *desired = full_desired();
+    auto_json json_t *value = wire_desired(desired);
+    json_t *port = json_array_get(json_object_get(value, "ports"), 0);
+    static const char *const newer[] = {
+        "name",         "vnic_type", "fallback",    "guest_failover",
+        "macvtap_mode", "network",   "network_kind"};
+    json_object_del(value, "vms");
+    for (size_t i = 0; i < sizeof newer / sizeof *newer; i++)
+        ck_assert_int_eq(json_object_del(port, newer[i]), 0);
+    auto_desired struct desired *back = wire_desired_read(value, &err);
+    ck_assert_msg(back, "%s: %s", err.field, err.msg);
+    ck_assert_uint_eq(back->vm_count, 0);
+    ck_assert_int_eq(back->ports[0].vnic_type, VNIC_DIRECT);
+    ck_assert_int_eq(back->ports[0].fallback, FALLBACK_REFUSE);
+    ck_assert_str_eq(back->ports[0].network, "");
+}
+END_TEST
+
+START_TEST(a_domain_above_the_limit_is_refused)
+{
+    auto_desired struct desired *desired = full_desired();
+    auto_json json_t *value = wire_desired(desired);
+    auto_free char *text = mem_calloc(1, DOMAIN_XML_MAX + 2);
+    memset(text, 'x', DOMAIN_XML_MAX + 1);
+    json_t *vm = json_array_get(json_object_get(value, "vms"), 0);
+    json_object_set_new(vm, "domain_xml", json_string(text));
+    ck_assert_ptr_null(wire_desired_read(value, &err));
+    ck_assert_str_eq(err.field, "vms[0].domain_xml");
+    text[DOMAIN_XML_MAX] = '\0';
+    json_object_set_new(vm, "domain_xml", json_string(text));
+    auto_desired struct desired *back = wire_desired_read(value, &err);
+    ck_assert_ptr_nonnull(back);
 }
 END_TEST
 
@@ -78,7 +156,18 @@ START_TEST(removal_is_said_in_words)
                 "{\"id\":\"01890a5d-ac96-774b-bcce-b302099a8004\","
                 "\"vm\":\"01890a5d-ac96-774b-bcce-b302099a8003\","
                 "\"want\":\"absent\",\"path\":\"vf\",\"claim\":null,"
-                "\"device\":false,\"policy\":{},\"revision\":\"0.0\"}");
+                "\"device\":false,\"policy\":{},\"name\":\"\","
+                "\"vnic_type\":\"direct\",\"fallback\":\"refuse\","
+                "\"guest_failover\":\"none\",\"macvtap_mode\":null,"
+                "\"network\":\"\",\"network_kind\":\"linux_bridge\","
+                "\"revision\":\"0.0\"}");
+    json_t *vms = json_object_get(value, "vms");
+    assert_json(json_incref(json_array_get(vms, 1)),
+                "{\"id\":\"01890a5d-ac96-774b-bcce-b302099a8008\","
+                "\"want\":\"absent\",\"name\":\"\","
+                "\"lifecycle\":\"external\",\"role\":\"own\","
+                "\"power_on\":false,\"vcpus\":0,\"memory_mib\":0,"
+                "\"domain_xml\":null,\"revision\":\"0.0\"}");
 }
 END_TEST
 
@@ -95,6 +184,20 @@ START_TEST(a_desired_document_never_guesses_what_is_wanted)
         ck_assert_ptr_null(wire_desired_read(value, &err));
         char field[32];
         snprintf(field, sizeof field, "ports[1].%s", members[i]);
+        ck_assert_str_eq(err.field, field);
+    }
+    static const char *const of_vms[] = {"id",       "want",     "name",
+                                         "revision", "role",     "lifecycle",
+                                         "vcpus",    "power_on", "memory_mib"};
+    for (size_t i = 0; i < sizeof of_vms / sizeof *of_vms; i++) {
+        auto_desired struct desired *desired = full_desired();
+        auto_json json_t *value = wire_desired(desired);
+        json_object_del(json_array_get(json_object_get(value, "vms"), 1),
+                        of_vms[i]);
+        err = (struct error){0};
+        ck_assert_ptr_null(wire_desired_read(value, &err));
+        char field[32];
+        snprintf(field, sizeof field, "vms[1].%s", of_vms[i]);
         ck_assert_str_eq(err.field, field);
     }
     static const char *const tops[] = {"cluster_id", "host", "revision", "full",
@@ -122,7 +225,7 @@ END_TEST
 
 static struct observed *full_observed(void)
 {
-    struct observed *observed = observed_new(1, 2, 1, 0);
+    struct observed *observed = observed_new(1, 2, 1, 1);
     pf_key_parse("0000:3b:00.0", &observed->pfs[0].key);
     observed->pfs[0].phase = PF_REJECTED;
     observed->pfs[0].revision = (struct revision){3, 12};
@@ -153,6 +256,27 @@ static struct observed *full_observed(void)
     port->condition =
         (struct condition){"PolicyApplied",    CONDITION_FALSE, "FieldRefused",
                            "min_tx_rate_mbps", "EOPNOTSUPP",    TIME_MS};
+    port->way = (struct observed_way){
+        .vf_plugged = true,
+        .virtio_plugged = true,
+        .vf_in_use = true,
+        .evidence = EVIDENCE_VF_INTERRUPTS,
+        .in_use_at = TIME_MS,
+        .held = true,
+        .tap = "vnet3",
+        .virtio = sample_policy(),
+        .condition = {"PathReady", CONDITION_FALSE, "GuestKeepsDevice", "",
+                      "30 s", TIME_MS},
+    };
+    observed->vms[0] = (struct observed_vm){
+        .id = sample_uuid(6),
+        .domain = sample_uuid(9),
+        .phase = VM_PHASE_APPLIED,
+        .power_state = POWER_PAUSED,
+        .revision = {3, 15},
+        .condition = {"Running", CONDITION_FALSE, "Paused", "", "I/O error",
+                      TIME_MS},
+    };
     return observed;
 }
 
@@ -198,6 +322,58 @@ START_TEST(a_full_observed_document_comes_back_equal)
 }
 END_TEST
 
+START_TEST(the_way_of_a_port_comes_back_equal)
+{
+    auto_observed struct observed *observed = full_observed();
+    auto_json json_t *value = over_the_wire(wire_observed(observed));
+    auto_observed struct observed *back = wire_observed_read(value, NULL, &err);
+    ck_assert_msg(back, "%s: %s", err.field, err.msg);
+    const struct observed_way *a = &observed->ports[0].way;
+    const struct observed_way *b = &back->ports[0].way;
+    ck_assert(b->vf_plugged && b->virtio_plugged && b->vf_in_use && b->held);
+    ck_assert_int_eq(b->evidence, EVIDENCE_VF_INTERRUPTS);
+    ck_assert_int_eq(b->in_use_at, TIME_MS);
+    ck_assert_str_eq(b->tap, "vnet3");
+    ck_assert(same_policy(&a->virtio, &b->virtio));
+    ck_assert_str_eq(b->condition.type, "PathReady");
+    ck_assert_str_eq(b->condition.reason, "GuestKeepsDevice");
+    ck_assert_int_eq(b->condition.status, CONDITION_FALSE);
+}
+END_TEST
+
+START_TEST(a_port_without_a_way_says_so)
+{
+    auto_observed struct observed *observed = full_observed();
+    observed->ports[0].way = (struct observed_way){0};
+    auto_json json_t *value = over_the_wire(wire_observed(observed));
+    json_t *port = json_array_get(json_object_get(value, "ports"), 0);
+    ck_assert(json_is_null(json_object_get(port, "way")));
+    auto_observed struct observed *back = wire_observed_read(value, NULL, &err);
+    ck_assert_msg(back, "%s: %s", err.field, err.msg);
+    ck_assert(!back->ports[0].way.vf_plugged && !back->ports[0].way.tap[0]);
+}
+END_TEST
+
+START_TEST(what_libvirt_tells_of_a_vm_comes_back_equal)
+{
+    auto_observed struct observed *observed = full_observed();
+    auto_json json_t *value = over_the_wire(wire_observed(observed));
+    auto_observed struct observed *back = wire_observed_read(value, NULL, &err);
+    ck_assert_msg(back, "%s: %s", err.field, err.msg);
+    ck_assert_uint_eq(back->vm_count, 1);
+    const struct observed_vm *a = &observed->vms[0], *b = &back->vms[0];
+    ck_assert(uuid_equal(&a->id, &b->id) && uuid_equal(&a->domain, &b->domain));
+    ck_assert(a->phase == b->phase && a->power_state == b->power_state);
+    ck_assert_int_eq(revision_compare(&a->revision, &b->revision), 0);
+    ck_assert_str_eq(b->condition.type, "Running");
+    ck_assert_str_eq(b->condition.reason, "Paused");
+    json_object_set_new(json_array_get(json_object_get(value, "vms"), 0),
+                        "power_state", json_string("asleep"));
+    ck_assert_ptr_null(wire_observed_read(value, NULL, &err));
+    ck_assert_str_eq(err.field, "vms[0].power_state");
+}
+END_TEST
+
 START_TEST(a_partial_report_may_be_without_an_inventory)
 {
     auto_observed struct observed *observed = observed_new(0, 0, 0, 0);
@@ -221,6 +397,7 @@ START_TEST(unknown_members_are_counted_at_every_depth)
     json_t *pf = json_array_get(json_object_get(inventory, "pfs"), 0);
     json_t *vf = json_array_get(json_object_get(pf, "vfs"), 1);
     json_t *port = json_array_get(json_object_get(value, "ports"), 0);
+    json_t *vm = json_array_get(json_object_get(value, "vms"), 0);
     json_t *objects[] = {
         value,
         inventory,
@@ -236,6 +413,11 @@ START_TEST(unknown_members_are_counted_at_every_depth)
         json_object_get(port, "claim"),
         json_object_get(port, "readback"),
         json_object_get(port, "condition"),
+        json_object_get(port, "way"),
+        json_object_get(json_object_get(port, "way"), "virtio"),
+        json_object_get(json_object_get(port, "way"), "condition"),
+        vm,
+        json_object_get(vm, "condition"),
     };
     for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
         ck_assert_int_eq(
@@ -281,10 +463,13 @@ START_TEST(faults_are_named_with_their_place)
 END_TEST
 
 CHECK_MAIN("wire document", a_full_desired_document_comes_back_equal,
-           removal_is_said_in_words,
+           a_document_of_an_older_scheduler_has_no_vms_and_no_wiring,
+           a_domain_above_the_limit_is_refused, removal_is_said_in_words,
            a_desired_document_never_guesses_what_is_wanted,
            a_desired_policy_that_breaks_the_rules_is_refused,
            a_full_observed_document_comes_back_equal,
+           the_way_of_a_port_comes_back_equal, a_port_without_a_way_says_so,
+           what_libvirt_tells_of_a_vm_comes_back_equal,
            a_partial_report_may_be_without_an_inventory,
            unknown_members_are_counted_at_every_depth,
            a_refused_document_counts_nothing,

@@ -87,7 +87,8 @@ START_TEST(a_network_is_told_with_its_switch)
         "physnet0", SWITCH_LINUX_BRIDGE, "br0", "eth1", 1500, false};
     assert_json(wire_network(&network),
                 "{\"physical_network\":\"physnet0\",\"switch\":\"linux_bridge\""
-                ",\"device\":\"br0\",\"uplink\":\"eth1\",\"mtu\":1500}");
+                ",\"device\":\"br0\",\"uplink\":\"eth1\",\"mtu\":1500,"
+                "\"vlans\":false}");
 }
 END_TEST
 
