@@ -4,7 +4,7 @@
 # never matters.
 cd "$(dirname "$0")/../.." || exit 1
 flags="-std=gnu17 -D_GNU_SOURCE -I. -Wall -Wextra -Wpedantic -Werror -fsyntax-only"
-flags="$flags $(pkg-config --cflags libnl-3.0 jansson)"
+flags="$flags $(pkg-config --cflags libnl-3.0 jansson libxml-2.0)"
 bad=0 count=0
 for header in $(git ls-files -co --exclude-standard '*.h'); do
     count=$((count + 1))
