@@ -139,7 +139,9 @@ struct host_ops {
      * can't be reached, or does not answer within its deadline; the order may
      * yet have its effect, so look at domains() before it is given again.
      * One order runs for a domain at a time; another for the same domain is
-     * AGAIN meanwhile. Never waits. */
+     * AGAIN meanwhile. An end that is not asked for within 10 s is forgotten,
+     * and the order begun again. NOT_FOUND: START or PLUG of a domain that is
+     * not there. UNSUPPORTED: libvirt is not asked at all. Never waits. */
     int (*domain_order)(struct host_backend *host,
                         const struct domain_order *order, struct error *err);
 

@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The worker that talks to libvirt: see libvirt.h. Everything between
- * work() and the end of the section runs in the worker only. */
+/* The agent's side of the connection to libvirt: see libvirt.h. Nothing here
+ * waits for libvirt. */
 #define LOG_MODULE "libvirt"
-#include "agent/host/libvirt.h"
-
+#include "agent/host/libvirt_parts.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/base/timestamp.h"
 
 #include <errno.h>
-#include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -26,62 +21,13 @@
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 30000
 #define DEADLINE_MS 10000
-#define KEEPALIVE_S 5
-#define KEEPALIVE_TRIES 3
-/* QEMU can be updated while libvirt runs. */
-#define VERSIONS_MS 300000
+#define AUDIT_MS 60000
+#define ORDER_DEADLINE_MS 60000
 #define JOIN_S 2
-
-struct libvirt {
-    char *uri;
-    unsigned retry_min_ms, retry_max_ms, deadline_ms;
-    pthread_t thread;
-    /* For the agent's loop: 'wake' when a status was published, 'alarm' when a
-     * call passed its deadline; both below 'epoll'. */
-    int epoll_fd, wake_fd, alarm_fd;
-    /* For the worker. */
-    int stop_fd;
-    _Atomic bool stopping;
-    /* When the call that is under way began (monotonic ns), 0 = none is. */
-    _Atomic int64_t call_since;
-    pthread_mutex_t lock; /* guards 'status', the pointer */
-    struct libvirt_status *status;
-
-    /* The worker's own. */
-    virConnectPtr connection;
-    bool lost;
-    char lost_why[64];
-    int stop_watch, timer;
-    unsigned retry_ms;
-    bool due; /* the timer went off */
-};
 
 static atomic_flag is_open = ATOMIC_FLAG_INIT;
 
-/* ---- publishing ------------------------------------------------------------- */
-
-static void status_release(void *object)
-{
-    free(object);
-}
-
-static struct libvirt_status *status_new(enum libvirt_state state)
-{
-    struct libvirt_status *status = mem_new(struct libvirt_status);
-    ref_init(&status->ref, status_release);
-    status->state = state;
-    return status;
-}
-
-static bool status_same(const struct libvirt_status *a,
-                        const struct libvirt_status *b)
-{
-    return a->state == b->state && a->version == b->version &&
-           a->hypervisor_version == b->hypervisor_version &&
-           strcmp(a->driver, b->driver) == 0 && strcmp(a->error, b->error) == 0;
-}
-
-static void signal_fd(int fd)
+void libvirt_signal(int fd)
 {
     uint64_t one = 1;
     /* Full means that it is readable already. */
@@ -89,45 +35,13 @@ static void signal_fd(int fd)
     (void)ignored;
 }
 
-/* Takes the record over. */
-static void publish(struct libvirt *libvirt, struct libvirt_status *status)
+void libvirt_wake(struct libvirt *libvirt, unsigned changed)
 {
-    pthread_mutex_lock(&libvirt->lock);
-    struct libvirt_status *before = libvirt->status;
-    libvirt->status = status;
-    bool same = status_same(before, status);
-    pthread_mutex_unlock(&libvirt->lock);
-    ref_put(before);
-    if (!same)
-        signal_fd(libvirt->wake_fd);
+    atomic_fetch_or(&libvirt->changed, changed);
+    libvirt_signal(libvirt->wake_fd);
 }
 
-/* ---- the worker ---------------------------------------------------------------- */
-
-static void set_alarm(const struct libvirt *libvirt, unsigned ms)
-{
-    struct itimerspec at = {
-        .it_value = {.tv_sec = ms / 1000,
-                     .tv_nsec = (long)(ms % 1000) * 1000000}};
-    timerfd_settime(libvirt->alarm_fd, 0, &at, NULL);
-}
-
-/* Around calls that wait for libvirt's answer. */
-static void call_begin(struct libvirt *libvirt)
-{
-    atomic_store(&libvirt->call_since, timestamp_monotonic());
-    set_alarm(libvirt, libvirt->deadline_ms);
-}
-
-/* One that came too late is told as silent until this wakes the loop. */
-static void call_end(struct libvirt *libvirt)
-{
-    int64_t since = atomic_exchange(&libvirt->call_since, 0);
-    set_alarm(libvirt, 0);
-    if (timestamp_monotonic() - since >=
-        (int64_t)libvirt->deadline_ms * TIMESTAMP_MS)
-        signal_fd(libvirt->wake_fd);
-}
+/* ---- opening and closing ---------------------------------------------------- */
 
 static void be_quiet(void *context, virErrorPtr err)
 {
@@ -135,145 +49,18 @@ static void be_quiet(void *context, virErrorPtr err)
     (void)err;
 }
 
-static void on_stop(int watch, int fd, int events, void *context)
+static void status_release(void *object)
 {
-    (void)watch;
-    (void)events;
-    (void)context;
-    uint64_t count = 0;
-    ssize_t ignored = read(fd, &count, sizeof count);
-    (void)ignored;
+    free(object);
 }
 
-static void on_timer(int timer, void *context)
+struct libvirt_status *libvirt_status_new(enum libvirt_state state)
 {
-    struct libvirt *libvirt = context;
-    libvirt->due = true;
-    virEventUpdateTimeout(timer, -1);
+    struct libvirt_status *status = mem_new(struct libvirt_status);
+    ref_init(&status->ref, status_release);
+    status->state = state;
+    return status;
 }
-
-static void on_close(virConnectPtr connection, int reason, void *context)
-{
-    static const char *const words[] = {
-        [VIR_CONNECT_CLOSE_REASON_ERROR] = "the connection broke",
-        [VIR_CONNECT_CLOSE_REASON_EOF] = "libvirt ended the connection",
-        [VIR_CONNECT_CLOSE_REASON_KEEPALIVE] = "libvirt has fallen silent",
-        [VIR_CONNECT_CLOSE_REASON_CLIENT] = "the connection was closed",
-    };
-    struct libvirt *libvirt = context;
-    (void)connection;
-    libvirt->lost = true;
-    bool known = reason >= 0 && (size_t)reason < sizeof words / sizeof *words;
-    str_copy(libvirt->lost_why, known ? words[reason] : words[0]);
-}
-
-static void disconnect(struct libvirt *libvirt)
-{
-    if (!libvirt->connection)
-        return;
-    virConnectUnregisterCloseCallback(libvirt->connection, on_close);
-    virConnectClose(libvirt->connection);
-    libvirt->connection = NULL;
-}
-
-/* Forget the connection and say why; the next try comes later. */
-static void give_up(struct libvirt *libvirt, const char *why)
-{
-    disconnect(libvirt);
-    libvirt->lost = false;
-    struct libvirt_status *status = status_new(LIBVIRT_DISCONNECTED);
-    str_copy(status->error, why && *why ? why : "libvirt gives no reason");
-    if (libvirt->status->state != LIBVIRT_DISCONNECTED)
-        log_warning("'%s': %s; trying again", libvirt->uri, status->error);
-    publish(libvirt, status);
-    virEventUpdateTimeout(libvirt->timer, (int)libvirt->retry_ms);
-    libvirt->retry_ms = libvirt->retry_ms > libvirt->retry_max_ms / 2
-                            ? libvirt->retry_max_ms
-                            : libvirt->retry_ms * 2;
-}
-
-/* Ask who answers; false: the connection is no good. */
-static bool read_versions(struct libvirt *libvirt)
-{
-    struct libvirt_status *status = status_new(LIBVIRT_CONNECTED);
-    call_begin(libvirt);
-    const char *driver = virConnectGetType(libvirt->connection);
-    bool good = driver && virConnectGetLibVersion(libvirt->connection,
-                                                  &status->version) == 0;
-    /* libvirt without a QEMU has no version to tell. */
-    if (good && virConnectGetVersion(libvirt->connection,
-                                     &status->hypervisor_version) < 0)
-        status->hypervisor_version = 0;
-    call_end(libvirt);
-    if (!good) {
-        ref_put(status);
-        return false;
-    }
-    str_copy(status->driver, driver);
-    if (libvirt->status->state != LIBVIRT_CONNECTED) {
-        char version[32];
-        char hypervisor[32];
-        log_info("'%s': libvirt %s, %s %s", libvirt->uri,
-                 libvirt_version_text(status->version, version), driver,
-                 libvirt_version_text(status->hypervisor_version, hypervisor));
-    }
-    publish(libvirt, status);
-    virEventUpdateTimeout(libvirt->timer, VERSIONS_MS);
-    return true;
-}
-
-static void try_to_connect(struct libvirt *libvirt)
-{
-    call_begin(libvirt);
-    libvirt->connection = virConnectOpen(libvirt->uri);
-    call_end(libvirt);
-    if (!libvirt->connection) {
-        give_up(libvirt, virGetLastErrorMessage());
-        return;
-    }
-    /* Drivers without a daemon ("test") have neither and need neither. */
-    virConnectRegisterCloseCallback(libvirt->connection, on_close, libvirt,
-                                    NULL);
-    virConnectSetKeepAlive(libvirt->connection, KEEPALIVE_S, KEEPALIVE_TRIES);
-    if (!read_versions(libvirt)) {
-        give_up(libvirt, virGetLastErrorMessage());
-        return;
-    }
-    libvirt->retry_ms = libvirt->retry_min_ms;
-}
-
-static void *work(void *argument)
-{
-    struct libvirt *libvirt = argument;
-    libvirt->stop_watch = virEventAddHandle(
-        libvirt->stop_fd, VIR_EVENT_HANDLE_READABLE, on_stop, NULL, NULL);
-    libvirt->timer = virEventAddTimeout(-1, on_timer, libvirt, NULL);
-    try_to_connect(libvirt);
-    while (!atomic_load(&libvirt->stopping)) {
-        if (virEventRunDefaultImpl() < 0) {
-            give_up(libvirt, "libvirt's event loop failed");
-            break;
-        }
-        if (libvirt->lost)
-            give_up(libvirt, libvirt->lost_why);
-        if (!libvirt->due)
-            continue;
-        libvirt->due = false;
-        if (!libvirt->connection)
-            try_to_connect(libvirt);
-        else if (!read_versions(libvirt))
-            give_up(libvirt, virGetLastErrorMessage());
-    }
-    disconnect(libvirt);
-    virEventRemoveHandle(libvirt->stop_watch);
-    /* What was removed is freed by the loop's next turn. */
-    virEventUpdateTimeout(libvirt->timer, 0);
-    virEventRunDefaultImpl();
-    virEventRemoveTimeout(libvirt->timer);
-    return NULL;
-}
-
-/* ---- the agent's side ------------------------------------------------------------ */
 
 static void destroy(struct libvirt *libvirt)
 {
@@ -283,6 +70,7 @@ static void destroy(struct libvirt *libvirt)
     mem_close_p(&libvirt->stop_fd);
     pthread_mutex_destroy(&libvirt->lock);
     ref_put(libvirt->status);
+    ref_put(libvirt->domains);
     free(libvirt->uri);
     free(libvirt);
 }
@@ -303,7 +91,8 @@ static bool open_descriptors(struct libvirt *libvirt)
     return libvirt->epoll_fd >= 0 && libvirt->wake_fd >= 0 &&
            libvirt->stop_fd >= 0 && libvirt->alarm_fd >= 0 &&
            watch(libvirt, libvirt->wake_fd) &&
-           watch(libvirt, libvirt->alarm_fd);
+           watch(libvirt, libvirt->alarm_fd) &&
+           watch(libvirt, libvirt_orders_fd(libvirt->orders));
 }
 
 /* Once a process; a second event loop would be refused. */
@@ -322,9 +111,32 @@ static int start(struct libvirt *libvirt)
     pthread_once(&once, register_loop);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int number = pthread_create(&libvirt->thread, NULL, work, libvirt);
+    int number = pthread_create(&libvirt->thread, NULL, libvirt_work, libvirt);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return number;
+}
+
+static unsigned preset(unsigned given, unsigned usual)
+{
+    return given ? given : usual;
+}
+
+static struct libvirt *libvirt_new(const struct libvirt_config *config,
+                                   struct libvirt_orders *orders)
+{
+    struct libvirt *libvirt = mem_new(struct libvirt);
+    libvirt->uri = mem_strdup(config->uri);
+    libvirt->retry_min_ms = libvirt->retry_ms =
+        preset(config->retry_min_ms, RETRY_MIN_MS);
+    libvirt->retry_max_ms = preset(config->retry_max_ms, RETRY_MAX_MS);
+    libvirt->deadline_ms = preset(config->deadline_ms, DEADLINE_MS);
+    libvirt->audit_ms = preset(config->audit_ms, AUDIT_MS);
+    libvirt->epoll_fd = libvirt->wake_fd = libvirt->stop_fd =
+        libvirt->alarm_fd = -1;
+    libvirt->orders = orders;
+    libvirt->status = libvirt_status_new(LIBVIRT_CONNECTING);
+    pthread_mutex_init(&libvirt->lock, NULL);
+    return libvirt;
 }
 
 struct libvirt *libvirt_open(const struct libvirt_config *config,
@@ -334,23 +146,19 @@ struct libvirt *libvirt_open(const struct libvirt_config *config,
         error_fill(err, ERROR_IN_USE, 0, "", "libvirt is connected already");
         return NULL;
     }
-    struct libvirt *libvirt = mem_new(struct libvirt);
-    libvirt->uri = mem_strdup(config->uri);
-    libvirt->retry_min_ms = libvirt->retry_ms =
-        config->retry_min_ms ? config->retry_min_ms : RETRY_MIN_MS;
-    libvirt->retry_max_ms =
-        config->retry_max_ms ? config->retry_max_ms : RETRY_MAX_MS;
-    libvirt->deadline_ms =
-        config->deadline_ms ? config->deadline_ms : DEADLINE_MS;
-    libvirt->epoll_fd = libvirt->wake_fd = libvirt->stop_fd =
-        libvirt->alarm_fd = -1;
-    libvirt->status = status_new(LIBVIRT_CONNECTING);
-    pthread_mutex_init(&libvirt->lock, NULL);
+    struct libvirt_orders *orders = libvirt_orders_new(
+        preset(config->order_deadline_ms, ORDER_DEADLINE_MS), err);
+    if (!orders) {
+        atomic_flag_clear(&is_open);
+        return NULL;
+    }
+    struct libvirt *libvirt = libvirt_new(config, orders);
     int number = open_descriptors(libvirt) ? 0 : errno;
     if (!number)
         number = start(libvirt);
     if (number) {
         error_fill_sys(err, number, "begin to talk to libvirt");
+        libvirt_orders_free(orders, 0);
         destroy(libvirt);
         atomic_flag_clear(&is_open);
         return NULL;
@@ -362,48 +170,116 @@ void libvirt_close(struct libvirt *libvirt)
 {
     if (!libvirt)
         return;
-    atomic_store(&libvirt->stopping, true);
-    signal_fd(libvirt->stop_fd);
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += JOIN_S;
+    /* The worker's loop serves the connection that the orders wait on. */
+    bool ended = libvirt_orders_free(libvirt->orders, JOIN_S * 1000);
+    atomic_store(&libvirt->stopping, true);
+    libvirt_signal(libvirt->stop_fd);
     if (pthread_timedjoin_np(libvirt->thread, NULL, &until) != 0) {
-        log_warning("'%s' does not answer; ending without it", libvirt->uri);
         pthread_detach(libvirt->thread);
-        return;
+        ended = false;
+    } else if (ended) {
+        destroy(libvirt);
     }
-    destroy(libvirt);
-    atomic_flag_clear(&is_open);
+    if (ended)
+        atomic_flag_clear(&is_open);
+    else
+        log_warning("libvirt does not answer; ending without it");
 }
+
+/* ---- what is known ----------------------------------------------------------- */
 
 int libvirt_fd(const struct libvirt *libvirt)
 {
     return libvirt->epoll_fd;
 }
 
-bool libvirt_changed(struct libvirt *libvirt)
+unsigned libvirt_changed(struct libvirt *libvirt)
 {
     uint64_t count = 0;
-    bool woken = read(libvirt->wake_fd, &count, sizeof count) > 0;
-    bool late = read(libvirt->alarm_fd, &count, sizeof count) > 0;
-    return woken || late;
+    unsigned changed = 0;
+    if (read(libvirt->wake_fd, &count, sizeof count) > 0)
+        changed = atomic_exchange(&libvirt->changed, 0);
+    if (read(libvirt->alarm_fd, &count, sizeof count) > 0)
+        changed |= LIBVIRT_CHANGED_STATUS | LIBVIRT_CHANGED_DOMAINS;
+    if (libvirt_orders_drain(libvirt->orders))
+        changed |= LIBVIRT_CHANGED_DOMAINS;
+    return changed;
+}
+
+/* Does a call of the worker's wait for longer than it should? */
+static bool is_silent(struct libvirt *libvirt, char words[64])
+{
+    int64_t since = atomic_load(&libvirt->call_since);
+    if (!since || timestamp_monotonic() - since <
+                      (int64_t)libvirt->deadline_ms * TIMESTAMP_MS)
+        return false;
+    snprintf(words, 64, "libvirt has not answered for more than %u s",
+             (libvirt->deadline_ms + 999) / 1000);
+    return true;
 }
 
 struct libvirt_status *libvirt_status(struct libvirt *libvirt)
 {
-    int64_t since = atomic_load(&libvirt->call_since);
-    if (since && timestamp_monotonic() - since >=
-                     (int64_t)libvirt->deadline_ms * TIMESTAMP_MS) {
-        struct libvirt_status *status = status_new(LIBVIRT_DISCONNECTED);
-        snprintf(status->error, sizeof status->error,
-                 "libvirt has not answered for more than %u s",
-                 (libvirt->deadline_ms + 999) / 1000);
+    char words[64];
+    if (is_silent(libvirt, words)) {
+        struct libvirt_status *status =
+            libvirt_status_new(LIBVIRT_DISCONNECTED);
+        str_copy(status->error, words);
         return status;
     }
     pthread_mutex_lock(&libvirt->lock);
     struct libvirt_status *status = ref_get(libvirt->status);
     pthread_mutex_unlock(&libvirt->lock);
     return status;
+}
+
+/* Why nothing is known or can be ordered. */
+static void fill_why(struct libvirt *libvirt, struct error *err)
+{
+    auto_libvirt_status struct libvirt_status *status = libvirt_status(libvirt);
+    const char *why = status->error;
+    if (status->state == LIBVIRT_CONNECTED)
+        why = *status->domains_error ? status->domains_error
+                                     : "libvirt has not told its domains yet";
+    else if (status->state == LIBVIRT_CONNECTING)
+        why = "libvirt has not answered yet";
+    error_fill(err, ERROR_AGAIN, 0, "", "%s", why);
+    error_remedy(err, "look at the host's readiness check 'libvirt'");
+}
+
+struct domain_list *libvirt_domains(struct libvirt *libvirt, struct error *err)
+{
+    char words[64];
+    struct domain_list *domains = NULL;
+    if (!is_silent(libvirt, words)) {
+        pthread_mutex_lock(&libvirt->lock);
+        domains = ref_get(libvirt->domains);
+        pthread_mutex_unlock(&libvirt->lock);
+    }
+    if (!domains)
+        fill_why(libvirt, err);
+    return domains;
+}
+
+/* The lock keeps the connection from being closed until the order, if it begins,
+ * has a reference of its own. */
+int libvirt_order(struct libvirt *libvirt, const struct domain_order *order,
+                  struct error *err)
+{
+    char words[64];
+    struct error why = {0};
+    bool silent = is_silent(libvirt, words);
+    fill_why(libvirt, &why);
+    pthread_mutex_lock(&libvirt->lock);
+    bool connected = libvirt->connection && !silent;
+    int result = libvirt_orders_give(libvirt->orders,
+                                     connected ? libvirt->connection : NULL,
+                                     &why, order, err);
+    pthread_mutex_unlock(&libvirt->lock);
+    return result;
 }
 
 void libvirt_wait(struct libvirt *libvirt, int ms)

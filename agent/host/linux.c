@@ -188,9 +188,35 @@ static int linux_changes(struct host_backend *backend, struct host_changes *out,
     if (events_drain(host->events, out, err) < 0)
         return -1;
     pf_sets_drain(host->sets, out);
-    if (host->libvirt && libvirt_changed(host->libvirt))
-        out->host_facts = true;
+    unsigned libvirt = host->libvirt ? libvirt_changed(host->libvirt) : 0;
+    out->host_facts = out->host_facts || (libvirt & LIBVIRT_CHANGED_STATUS);
+    out->domains = out->domains || (libvirt & LIBVIRT_CHANGED_DOMAINS);
     return 0;
+}
+
+static bool asks_libvirt(const struct linux_host *host, struct error *err)
+{
+    if (host->libvirt)
+        return true;
+    error_fill(err, ERROR_UNSUPPORTED, 0, "", "libvirt is not asked");
+    error_remedy(err, "let the agent's --libvirt-uri lead to libvirt");
+    return false;
+}
+
+static struct domain_list *linux_domains(struct host_backend *backend,
+                                         struct error *err)
+{
+    const struct linux_host *host = linux_of(backend);
+    return asks_libvirt(host, err) ? libvirt_domains(host->libvirt, err) : NULL;
+}
+
+static int linux_domain_order(struct host_backend *backend,
+                              const struct domain_order *order,
+                              struct error *err)
+{
+    const struct linux_host *host = linux_of(backend);
+    return asks_libvirt(host, err) ? libvirt_order(host->libvirt, order, err)
+                                   : -1;
 }
 
 static int linux_pf_set(struct host_backend *backend, const struct pf_key *key,
@@ -271,6 +297,8 @@ static const struct host_ops linux_ops = {
     .mac_hold = linux_mac_hold,
     .mac_held = linux_mac_held,
     .pf_set = linux_pf_set,
+    .domains = linux_domains,
+    .domain_order = linux_domain_order,
     .event_fd = linux_event_fd,
     .changes = linux_changes,
     .close = linux_close,

@@ -34,6 +34,13 @@ void check_libvirt(const struct readiness_input *input, struct verdict *out)
                         "update libvirt: 9.0 (Debian 12) is the oldest that is "
                         "worked with",
                         "libvirt %s is too old", text);
+        else if (*status->domains_error)
+            verdict_add(out, CHECK_FAILED,
+                        "look at that domain with 'virsh dumpxml' and at "
+                        "libvirt's log; until then the agent touches no VF "
+                        "that may be a domain's",
+                        "libvirt %s answers, but its domains are not known: %s",
+                        text, status->domains_error);
         else
             verdict_add(out, CHECK_OK, NULL, "libvirt %s answers", text);
     } else if (status && status->state == LIBVIRT_DISCONNECTED) {
