@@ -17,6 +17,10 @@
 #define READ_RETRY_NS TIMESTAMP_SECOND
 #define ACTIONS_PER_STEP 16
 #define FIRST_REPORT_NS TIMESTAMP_SECOND
+/* First sequences are at most this. A report takes at least a round trip to the
+ * scheduler, so no agent lives to reach 2^53, the largest whole number that
+ * every reader of JSON knows exactly. */
+#define FIRST_SEQUENCE_MAX (UINT64_C(1) << 48)
 
 struct agent *agent_new(const struct agent_config *config, struct error *err)
 {
@@ -45,6 +49,7 @@ struct agent *agent_new(const struct agent_config *config, struct error *err)
     agent->read_all = true;
     agent->need_full = true;
     agent->rng.state = config->seed ^ UINT64_C(0x6a696e);
+    agent->sequence = rng_below(&agent->rng, FIRST_SEQUENCE_MAX);
     return agent;
 }
 

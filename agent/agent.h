@@ -63,8 +63,10 @@ struct agent_config {
                          tells; 0 = 60 s, negative = never */
     unsigned actions_per_step; /* kernel or disk calls in one step; 0 = 16. With
                                   1 a simulation can crash between any two. */
-    uint64_t seed;             /* of the MACs that probes write */
-    bool skip_probing;         /* capabilities stay as the backend tells them */
+    uint64_t seed; /* of the MACs that probes write, jitter and the number of
+                      the first report; two agents of one name must differ in
+                      it to be noticed */
+    bool skip_probing; /* capabilities stay as the backend tells them */
 };
 
 /* Loads the state. Nothing is read from the host nor written to the disk before

@@ -40,7 +40,8 @@ struct agent {
     unsigned read_failures;
 
     /* Reports. */
-    uint64_t sequence; /* of the last one made */
+    uint64_t sequence; /* of the last one made; begins anywhere, so that two
+                          agents with one incarnation overtake each other */
     bool need_full;
     int64_t first_due; /* of the first report: a little after the first reading,
                           so that it tells what probes found */

@@ -201,7 +201,8 @@ struct observed {
     struct uuid boot_id;
     char agent_version[32];
     uint64_t incarnation; /* durable, rises at each agent start */
-    uint64_t sequence;    /* rises with each report of an incarnation */
+    uint64_t sequence;    /* rises with each report of an incarnation, which
+                             begins anywhere up to 2^48 */
     uint64_t base;        /* sequence that a partial report builds on */
     bool full;
     struct revision accepted;    /* highest document revision it accepted */

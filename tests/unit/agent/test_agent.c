@@ -317,6 +317,28 @@ START_TEST(each_start_has_a_higher_incarnation_and_reports_in_full)
 }
 END_TEST
 
+/* The first report that another agent of this host makes. */
+static uint64_t first_sequence(uint64_t seed)
+{
+    world_crash_agent(&world);
+    world.seed = seed;
+    world_start_agent(&world);
+    uint64_t before = world.reports;
+    while (world.reports == before)
+        world_settle(&world, SECONDS(1));
+    return world.last->sequence - (world.reports - before - 1);
+}
+
+START_TEST(the_first_sequence_of_a_start_is_the_seed_s)
+{
+    uint64_t first = first_sequence(11);
+    ck_assert_uint_ge(first, 1);
+    ck_assert_uint_le(first, UINT64_C(1) << 48);
+    ck_assert_uint_eq(first_sequence(11), first);
+    ck_assert_uint_ne(first_sequence(12), first);
+}
+END_TEST
+
 START_TEST(a_stale_incarnation_is_raised_above_the_one_the_scheduler_knows)
 {
     world.now += SECONDS(11);
@@ -405,6 +427,7 @@ static Suite *suite(void)
                    documents_of_an_older_epoch_or_another_cluster_are_refused);
     tcase_add_test(tcase,
                    each_start_has_a_higher_incarnation_and_reports_in_full);
+    tcase_add_test(tcase, the_first_sequence_of_a_start_is_the_seed_s);
     tcase_add_test(
         tcase, a_stale_incarnation_is_raised_above_the_one_the_scheduler_knows);
     tcase_add_test(tcase, a_heartbeat_is_small_and_a_lost_report_is_told_again);

@@ -92,7 +92,7 @@ void world_start_agent(struct world *world)
         .state_ops = &disk_ops,
         .state_context = &world->disk,
         .actions_per_step = world->actions_per_step,
-        .seed = 3,
+        .seed = world->seed ? world->seed : 3,
         .skip_probing = world->skip_probing,
     };
     world->agent = agent_new(&config, &err);

@@ -24,6 +24,7 @@ struct world {
     int64_t now;
     unsigned actions_per_step;
     bool skip_probing;
+    uint64_t seed; /* 0 = 3 */
 
     /* The document. */
     struct uuid cluster;

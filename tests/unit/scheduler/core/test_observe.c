@@ -160,6 +160,48 @@ START_TEST(a_partial_report_on_an_unknown_base_asks_for_the_whole)
 }
 END_TEST
 
+START_TEST(an_incarnation_may_begin_at_any_sequence)
+{
+    static const uint64_t firsts[] = {(UINT64_C(1) << 48) - 1, 0, 7,
+                                      UINT64_C(1) << 48, 1};
+    struct fleet fleet;
+    fleet_init(&fleet);
+    struct agent *agent = fleet_host(&fleet, "a", 2, two);
+    for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+        agent->incarnation++;
+        agent->sequence = firsts[i];
+        fleet_report(&fleet, "a");
+        ck_assert_uint_eq(fleet_view(&fleet, "a")->report->sequence,
+                          firsts[i] + 1);
+        auto_observed struct observed *next = partial(&fleet, agent);
+        ck_assert_int_eq(fleet_observe(&fleet, "a", next), 0);
+    }
+    fleet_done(&fleet);
+}
+END_TEST
+
+/* Both have fresh state folders: one incarnation, sequences of their own. */
+START_TEST(of_two_agents_with_one_incarnation_the_lower_is_refused)
+{
+    struct fleet fleet;
+    fleet_init(&fleet);
+    struct agent *agent = fleet_host(&fleet, "a", 2, two);
+    agent->incarnation = 2;
+    agent->sequence = 1000;
+    fleet_report(&fleet, "a");
+    agent->sequence = 500000;
+    fleet_report(&fleet, "a");
+    agent->sequence = 1001;
+    auto_observed struct observed *beat = partial(&fleet, agent);
+    ck_assert_int_eq(fleet_observe(&fleet, "a", beat), -1);
+    ck_assert_int_eq(fleet.err.code, ERROR_STALE_REPORT);
+    auto_observed struct observed *whole = agent_observed(&fleet, agent);
+    ck_assert_int_eq(fleet_observe(&fleet, "a", whole), -1);
+    ck_assert_int_eq(fleet.err.code, ERROR_STALE_REPORT);
+    fleet_done(&fleet);
+}
+END_TEST
+
 START_TEST(inventories_out_of_order_are_refused)
 {
     struct fleet fleet;
@@ -333,6 +375,8 @@ CHECK_MAIN("scheduler/core/observe",
            late_and_repeated_reports_change_nothing,
            a_partial_report_changes_what_it_names,
            a_partial_report_on_an_unknown_base_asks_for_the_whole,
+           an_incarnation_may_begin_at_any_sequence,
+           of_two_agents_with_one_incarnation_the_lower_is_refused,
            inventories_out_of_order_are_refused,
            an_agent_of_another_cluster_is_seen_but_not_used,
            an_agent_ahead_of_us_raises_the_epoch,
