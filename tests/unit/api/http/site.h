@@ -15,6 +15,7 @@
 
 #define BODY_MAX 1000
 #define REPORT_MAX 4000000
+#define STOP_MS 60000 /* as long as Check lets a test run */
 
 /* Sanitizers make tests slower than Check's 4 s. */
 static __attribute__((constructor)) void allow_time(void)
@@ -258,7 +259,7 @@ static inline void site_end_worker(void)
 
 static inline void site_stop(void)
 {
-    http_stop(site.server, 5000);
+    http_stop(site.server, STOP_MS);
     site_end_worker();
 }
 

@@ -7,12 +7,11 @@
 
 #define MANY 50
 
-/* Wait until so many are parked. */
+/* Wait until so many are parked; Check's time limit is the end of it. */
 static void until_parked(size_t count)
 {
-    for (int i = 0; i < 5000 && http_parked(site.server) != count; i++)
+    while (http_parked(site.server) != count)
         usleep(1000);
-    ck_assert_uint_eq(http_parked(site.server), count);
 }
 
 static int ask_wait(const char *key, int after, int ms)
@@ -160,7 +159,6 @@ START_TEST(a_long_poll_ends_when_its_time_is_over)
     expect_status(fd, 204);
     int64_t took = timestamp_monotonic() - start;
     ck_assert_int_ge(took, 299 * TIMESTAMP_MS);
-    ck_assert_int_lt(took, 3000 * TIMESTAMP_MS);
     /* And the connection is as good as before. */
     peer_send(fd, "GET /v1/open" TAIL "\r\n");
     expect_status(fd, 200);
@@ -234,11 +232,7 @@ START_TEST(a_parked_peer_that_leaves_is_noticed_before_its_time)
     int fd = ask_wait("gone", 0, 3600 * 1000);
     until_parked(1);
     close(fd);
-    int64_t start = timestamp_monotonic();
-    while (http_parked(site.server) &&
-           timestamp_monotonic() - start < 20 * TIMESTAMP_SECOND)
-        usleep(10000);
-    ck_assert_uint_eq(http_parked(site.server), 0);
+    until_parked(0);
     site_stop();
 }
 END_TEST
@@ -325,10 +319,11 @@ START_TEST(no_wake_is_lost_between_looking_and_parking_of_a_stream)
     int fd = site_connect();
     auto_str struct str all = {0};
     /* What comes while the stream looks for news and finds none: lost, it would
-     * come after 15 s only, and reading ends after 10. */
+     * come only after the sign of life of a quiet stream. */
     atomic_store(&site.sneaks, 3);
     peer_send(fd, "GET /v1/events" TAIL "\r\n");
     read_until(fd, &all, "id: 3\n");
+    ck_assert_ptr_null(strstr(all.text, ":\n\n"));
     close(fd);
     site_stop();
 }
@@ -362,11 +357,9 @@ START_TEST(a_quiet_stream_shows_that_it_lives)
 {
     site_start();
     int fd = site_connect();
-    peer_send(fd, "GET /v1/events" TAIL "\r\n");
-    const struct timeval limit = {.tv_sec = 30};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     auto_str struct str all = {0};
     int64_t start = timestamp_monotonic();
+    peer_send(fd, "GET /v1/events" TAIL "\r\n");
     read_until(fd, &all, ":\n\n");
     ck_assert_int_ge(timestamp_monotonic() - start, 14 * TIMESTAMP_SECOND);
     publish("events");
@@ -383,9 +376,7 @@ START_TEST(a_stream_whose_peer_left_is_noticed)
     peer_send(fd, "GET /v1/events" TAIL "\r\n");
     until_parked(1);
     close(fd);
-    for (int i = 0; i < 1000 && http_parked(site.server); i++)
-        usleep(10000);
-    ck_assert_uint_eq(http_parked(site.server), 0);
+    until_parked(0);
     site_stop();
 }
 END_TEST
@@ -399,9 +390,8 @@ START_TEST(stopping_answers_everybody_who_is_parked)
     for (int i = 0; i < MANY; i++)
         fds[i] = ask_wait("never", 0, 60000);
     until_parked(MANY);
-    int64_t start = timestamp_monotonic();
+    /* Those given up at the deadline would be answered 503. */
     site_stop();
-    ck_assert_int_lt(timestamp_monotonic() - start, 4 * TIMESTAMP_SECOND);
     for (int i = 0; i < MANY; i++) {
         struct reply reply = peer_read(fds[i], false);
         char value[32];
@@ -486,15 +476,15 @@ START_TEST(stopping_does_not_wait_for_ever_for_a_stuck_worker)
 }
 END_TEST
 
-START_TEST(stopping_an_idle_server_takes_no_time)
+/* A stop that waited for the peer, or its own deadline, would outlast Check's
+ * time limit. */
+START_TEST(stopping_does_not_wait_for_an_idle_connection)
 {
-    site_start();
+    site_start_with(2, 256, 3600);
     int fd = site_connect();
     peer_send(fd, "GET /v1/open" TAIL "\r\n");
     expect_status(fd, 200);
-    int64_t start = timestamp_monotonic();
     site_stop();
-    ck_assert_int_lt(timestamp_monotonic() - start, TIMESTAMP_SECOND);
     ck_assert(peer_is_ended(fd, 1000));
     close(fd);
 }
@@ -518,4 +508,4 @@ CHECK_MAIN(
     stopping_answers_everybody_who_is_parked, stopping_ends_streams_properly,
     stopping_waits_for_answers_that_are_under_way,
     stopping_does_not_wait_for_ever_for_a_stuck_worker,
-    stopping_an_idle_server_takes_no_time);
+    stopping_does_not_wait_for_an_idle_connection);
