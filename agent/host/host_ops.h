@@ -118,9 +118,11 @@ struct host_ops {
     int (*tap_read)(struct host_backend *host, const struct uuid *domain,
                     const char *tap, struct policy *policy, struct error *err);
     /* Tell the fabric where a MAC is now: one broadcast RARP frame with source
-     * 'mac' out of 'netdev' (as QEMU announces itself after a migration). */
+     * 'mac' out of 'netdev' (as QEMU announces itself after a migration), in the
+     * VLAN of the port, since switches learn for each VLAN apart: with an 802.1Q
+     * tag, or without one for 'vlan' 0. */
     int (*announce)(struct host_backend *host, const char *netdev,
-                    const struct mac *mac, struct error *err);
+                    const struct mac *mac, uint16_t vlan, struct error *err);
     /* Does a guest use the VF? Reads /proc/interrupts or the driver's counters;
      * cheap enough for ten times a second. */
     int (*vf_evidence)(struct host_backend *host, const struct pf_key *pf,
