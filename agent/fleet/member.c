@@ -235,5 +235,8 @@ void member_step(struct member *member, int64_t now)
     /* What the agent itself wrote comes back as events. */
     if (host_sim_has_changes(member->backend))
         wake = now;
+    int64_t world = host_sim_wakes_at(member->backend);
+    if (world < wake)
+        wake = world;
     member->wake = line < wake ? line : wake;
 }

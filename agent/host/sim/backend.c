@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent's handle on a simulated host: host_ops over the world, with faults
  * from the hooks. Keeps nothing of its own but how far it has told events. */
-#include "agent/host/sim/world.h"
+#include "agent/host/sim/backend.h"
 
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -13,21 +13,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-struct backend {
-    struct host_backend base;
-    struct sim_host *host;
-    struct sim_hooks hooks;
-    uint64_t told; /* events up to this one have been told */
-    int event_fd;
-    bool probed;
-    struct sim_change changes[SIM_HOST_PFS_MAX]; /* one a PF */
-};
-
-static struct backend *backend_of(struct host_backend *host)
-{
-    return (struct backend *)(void *)host;
-}
-
 const char *sim_step_name(enum sim_step step)
 {
     static const char *const names[] = {
@@ -38,9 +23,8 @@ const char *sim_step_name(enum sim_step step)
     return step < SIM_STEP_MAX ? names[step] : "?";
 }
 
-/* What the fault hook says, after the tries that the kernel's callers make. */
-static int fault(struct backend *b, enum sim_step step, const struct pf_key *pf,
-                 uint16_t vf, uint32_t fields)
+int sim_fault(struct backend *b, enum sim_step step, const struct pf_key *pf,
+              uint16_t vf, uint32_t fields)
 {
     int number = 0;
     if (!b->hooks.fault)
@@ -53,32 +37,12 @@ static int fault(struct backend *b, enum sim_step step, const struct pf_key *pf,
     return number;
 }
 
-static int64_t now(struct backend *b)
+int64_t sim_now(const struct backend *b)
 {
     return b->hooks.now ? b->hooks.now(b->hooks.context) : timestamp_now();
 }
 
 /* ---- reading ----------------------------------------------------------------- */
-
-/* A VF's routing id: the PF's plus First VF Offset plus VF Stride times its
- * index (drivers/pci/iov.c pci_iov_virtfn_devfn). Cards with stride 1 put the
- * second port's VFs behind all of the first's. */
-static struct pci_address vf_address(const struct sim_pf *pf, uint16_t index)
-{
-    const struct sim_model *model = pf->model;
-    uint32_t port = pf->address.function;
-    uint32_t first = model->vf_offset;
-    if (model->vf_stride == 1 && port)
-        first += port * (model->total_vfs - 1u);
-    uint32_t id = ((uint32_t)pf->address.bus << 8) + port + first +
-                  (uint32_t)model->vf_stride * index;
-    return (struct pci_address){
-        .domain = pf->address.domain,
-        .bus = (uint8_t)(id >> 8),
-        .device = (uint8_t)((id >> 3) & 31),
-        .function = (uint8_t)(id & 7),
-    };
-}
 
 static void vf_fill(const struct sim_pf *from, uint16_t index, struct vf *to)
 {
@@ -86,7 +50,7 @@ static void vf_fill(const struct sim_pf *from, uint16_t index, struct vf *to)
     to->index = index;
     to->state = vf->external ? VF_EXTERNAL : VF_FREE;
     to->has_address = true;
-    to->address = vf_address(from, index);
+    to->address = sim_vf_address(from, index);
     to->iommu_group = 100 + from->iommu_group * 128 + index;
     to->driver = vf->external ? str_intern("vfio-pci") : from->model->vf_driver;
     to->reason = vf->external ? vf->external : "";
@@ -112,7 +76,7 @@ static struct pf *pf_read(struct backend *b, const struct sim_pf *from,
                           bool told)
 {
     const struct sim_model *model = from->model;
-    int64_t at = now(b);
+    int64_t at = sim_now(b);
     size_t count = 0;
     for (uint16_t i = 0; i < from->vf_count; i++)
         count += from->vfs[i].present;
@@ -141,6 +105,10 @@ static struct pf *pf_read(struct backend *b, const struct sim_pf *from,
     pf->autoprobe = from->autoprobe;
     pf->bridge_mode = from->bridge_mode;
     pf->eswitch_mode = model->eswitch_mode;
+    char uplink[NETDEV_NAME_SIZE];
+    for (size_t i = 0; i < b->host->networks; i++)
+        if (strcmp(sim_uplink(b->host, i, uplink), from->netdev) == 0)
+            snprintf(pf->used_by, sizeof pf->used_by, "bridge br-phys%zu", i);
     pf->management = from->management[0] != '\0';
     memcpy(pf->management_reason, from->management,
            sizeof pf->management_reason);
@@ -169,8 +137,9 @@ static void networks_fill(const struct sim_host *host,
     for (size_t i = 0; i < host->networks; i++) {
         struct network *network = &inventory->networks[i];
         network->kind = SWITCH_LINUX_BRIDGE;
+        network->vlans = true;
         snprintf(network->device, sizeof network->device, "br-phys%zu", i);
-        snprintf(network->uplink, sizeof network->uplink, "eno%zu", i + 2);
+        sim_uplink(host, i, network->uplink);
         network->mtu = 1500;
     }
 }
@@ -184,7 +153,7 @@ static struct inventory *sim_inventory(struct host_backend *base,
     const struct sim_pf *failed[SIM_HOST_PFS_MAX];
     int why[SIM_HOST_PFS_MAX];
     size_t found_count = 0, failed_count = 0;
-    int number = fault(b, SIM_STEP_INVENTORY, NULL, 0, 0);
+    int number = sim_fault(b, SIM_STEP_INVENTORY, NULL, 0, 0);
     if (number) {
         error_fill_sys(err, number, "read the simulated host");
         return NULL;
@@ -193,7 +162,7 @@ static struct inventory *sim_inventory(struct host_backend *base,
         const struct sim_pf *pf = &host->pfs[i];
         if (!pf->present)
             continue;
-        number = fault(b, SIM_STEP_READ_PF, &pf->key, 0, 0);
+        number = sim_fault(b, SIM_STEP_READ_PF, &pf->key, 0, 0);
         found[found_count++] = pf_read(b, pf, number == 0);
         if (number) {
             failed[failed_count] = pf;
@@ -238,7 +207,7 @@ static struct pf *sim_read_pf(struct host_backend *base,
     const struct sim_pf *pf = pf_find(b, key, err);
     if (!pf)
         return NULL;
-    int number = fault(b, SIM_STEP_READ_PF, key, 0, 0);
+    int number = sim_fault(b, SIM_STEP_READ_PF, key, 0, 0);
     if (number) {
         error_fill_sys(err, number, "read PF %s", key->text);
         return NULL;
@@ -266,7 +235,7 @@ static int sim_vf_read(struct host_backend *base, const struct pf_key *key,
     const struct sim_pf *pf = vf_find(b, key, vf, err);
     if (!pf)
         return -1;
-    int number = fault(b, SIM_STEP_VF_READ, key, vf, 0);
+    int number = sim_fault(b, SIM_STEP_VF_READ, key, vf, 0);
     if (number)
         return error_set_sys(err, number, "read VF %u of PF %s", vf, key->text);
     sim_kernel_read(pf, vf, policy);
@@ -306,7 +275,7 @@ static int sim_vf_write(struct host_backend *base, const struct pf_key *key,
         if (!pf)
             return -1;
         enum policy_field at_fault = first_field(asked);
-        int number = fault(b, SIM_STEP_VF_WRITE, key, vf, asked);
+        int number = sim_fault(b, SIM_STEP_VF_WRITE, key, vf, asked);
         if (number == SIM_SWALLOWED)
             continue;
         if (number)
@@ -317,7 +286,7 @@ static int sim_vf_write(struct host_backend *base, const struct pf_key *key,
         pf->vfs[vf].version = ++b->host->versions;
         /* do_setlink: DO_SETLINK_NOTIFY after IFLA_VFINFO_LIST. */
         sim_host_notify(b->host, pf);
-        number = fault(b, SIM_STEP_VF_WRITTEN, key, vf, asked);
+        number = sim_fault(b, SIM_STEP_VF_WRITTEN, key, vf, asked);
         if (number)
             return refused(err, number, first_field(asked), key, vf);
     }
@@ -336,7 +305,7 @@ static int sim_vf_reset(struct host_backend *base, const struct pf_key *key,
                          vf, key->text);
     if (pf->vfs[vf].external)
         return error_set_sys(err, EBUSY, "reset VF %u of PF %s", vf, key->text);
-    int number = fault(b, SIM_STEP_VF_RESET, key, vf, 0);
+    int number = sim_fault(b, SIM_STEP_VF_RESET, key, vf, 0);
     if (number)
         return error_set_sys(err, number, "reset VF %u of PF %s", vf,
                              key->text);
@@ -352,7 +321,7 @@ static int sim_mac_hold(struct host_backend *base, const struct pf_key *key,
     struct sim_pf *pf = pf_find(b, key, err);
     if (!pf)
         return -1;
-    int number = fault(b, SIM_STEP_MAC_HOLD, key, 0, 0);
+    int number = sim_fault(b, SIM_STEP_MAC_HOLD, key, 0, 0);
     if (!number)
         number = sim_kernel_hold(pf, mac, on);
     if (number == (on ? EEXIST : ENOENT))
@@ -370,7 +339,7 @@ static int sim_mac_held(struct host_backend *base, const struct pf_key *key,
     const struct sim_pf *pf = pf_find(b, key, err);
     if (!pf)
         return -1;
-    int number = fault(b, SIM_STEP_MAC_HELD, key, 0, 0);
+    int number = sim_fault(b, SIM_STEP_MAC_HELD, key, 0, 0);
     if (number)
         return error_set_sys(err, number, "list the filter of PF %s",
                              key->text);
@@ -381,7 +350,7 @@ static int sim_mac_held(struct host_backend *base, const struct pf_key *key,
 static int fault_of(void *context, enum sim_step step, const struct pf_key *pf,
                     uint16_t number, uint32_t part)
 {
-    return fault(context, step, pf, number, part);
+    return sim_fault(context, step, pf, number, part);
 }
 
 /* A step a call, so that there is something between any two of them. */
@@ -422,7 +391,8 @@ static int sim_changes(struct host_backend *base, struct host_changes *out,
 {
     struct backend *b = backend_of(base);
     struct sim_host *host = b->host;
-    int number = fault(b, SIM_STEP_CHANGES, NULL, 0, 0);
+    sim_domains_settle(host, sim_now(b));
+    int number = sim_fault(b, SIM_STEP_CHANGES, NULL, 0, 0);
     if (number && number != ENOBUFS)
         return error_set_sys(err, number, "read kernel events");
     if (b->event_fd >= 0) {
@@ -433,6 +403,7 @@ static int sim_changes(struct host_backend *base, struct host_changes *out,
     memset(out, 0, sizeof *out);
     /* ENOBUFS: the socket's buffer ran over, netlink(7). */
     out->everything = number == ENOBUFS || host->lost > b->told;
+    out->domains = host->domains_changed > b->told;
     for (size_t i = 0; i < host->pf_count; i++)
         if (host->pfs[i].changed > b->told)
             out->pfs[out->pf_count++] = host->pfs[i].key;
@@ -443,7 +414,7 @@ static int sim_changes(struct host_backend *base, struct host_changes *out,
 bool host_sim_has_changes(const struct host_backend *base)
 {
     const struct backend *b = (const struct backend *)(const void *)base;
-    return b->host->events > b->told;
+    return b->host->events > b->told || sim_domains_next(b->host) <= sim_now(b);
 }
 
 static void sim_close(struct host_backend *base)
@@ -467,6 +438,14 @@ static const struct host_ops sim_ops = {
     .mac_hold = sim_mac_hold,
     .mac_held = sim_mac_held,
     .pf_set = sim_pf_set,
+    .learning_read = sim_learning_read,
+    .learning_set = sim_learning_set,
+    .tap_vlan = sim_tap_vlan,
+    .tap_read = sim_tap_read,
+    .announce = sim_announce,
+    .vf_evidence = sim_vf_evidence,
+    .domains = sim_domains,
+    .domain_order = sim_domain_order,
     .event_fd = sim_event_fd,
     .changes = sim_changes,
     .close = sim_close,

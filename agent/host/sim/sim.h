@@ -46,6 +46,8 @@ struct sim_host_config {
     uint32_t vcpus;      /* 0 = 1,024 */
     uint64_t memory_mib; /* 0 = 4 TiB */
     size_t networks;     /* Linux bridges br-phys0, br-phys1, ...; at most 8 */
+    bool bridges_on_pfs; /* the uplink of bridge N is PF N, where there is one;
+                            else a device without SR-IOV */
     uint16_t vfs_limit;  /* VFs that a PF's firmware allows at most; 0 = the
                             model's number */
     size_t pf_count;
@@ -98,6 +100,30 @@ int sim_host_vf_set_policy(struct sim_host *host, size_t pf, uint16_t vf,
 /* The socket's buffer ran over: the next 'changes' says everything. */
 void sim_host_lose_events(struct sim_host *host);
 
+/* ---- guests and libvirt ----------------------------------------------------- */
+
+enum sim_guest {
+    SIM_GUEST_GOOD,      /* uses its VFs, lets go of them when asked */
+    SIM_GUEST_NO_DRIVER, /* has no driver for its VFs */
+    SIM_GUEST_KEEPS,     /* never lets go of a device, nor shuts down */
+};
+/* Of domains that are defined from now on. */
+void sim_host_set_guests(struct sim_host *host, enum sim_guest guest);
+void sim_host_domain_set_guest(struct sim_host *host, const struct uuid *domain,
+                               enum sim_guest guest);
+/* QEMU is killed. */
+void sim_host_domain_kill(struct sim_host *host, const struct uuid *domain);
+/* Somebody else asks libvirt: as host_ops domain_order, done at once. */
+int sim_host_domain_order(struct sim_host *host,
+                          const struct domain_order *order, int64_t now,
+                          struct error *err);
+/* libvirtd is there; away, its domains go on. */
+void sim_host_set_libvirt(struct sim_host *host, bool up);
+size_t sim_host_active_domains(const struct sim_host *host);
+/* ABSENT = no such domain. */
+enum power_state sim_host_domain_power(const struct sim_host *host,
+                                       const struct uuid *domain);
+
 /* ---- what is true in the kernel, for checkers -------------------------------- */
 
 uint16_t sim_host_pf_total_vfs(const struct sim_host *host, size_t pf);
@@ -139,6 +165,8 @@ uint64_t sim_host_vf_version(const struct sim_host *host, size_t pf,
     X(MAC_HELD, "mac_held")                                                    \
     X(PF_SET, "pf_set")                                                        \
     X(PF_WRITTEN, "pf_written")                                                \
+    X(DOMAIN, "domain")                                                        \
+    X(TAP, "tap")                                                              \
     X(CHANGES, "changes")
 enum sim_step {
 #define X(name, text) SIM_STEP_##name,
@@ -184,6 +212,9 @@ struct host_backend *host_sim_open(const struct host_sim_config *config,
 /* Is there something for changes() to tell? What poll() says of the event
  * descriptor, for those who have none. */
 bool host_sim_has_changes(const struct host_backend *backend);
+/* When there will be, by itself: a guest lets go of a device; on the clock of
+ * 'now'. INT64_MAX = nothing is due. */
+int64_t host_sim_wakes_at(const struct host_backend *backend);
 
 /* ---- the mix of a fleet ------------------------------------------------------------ */
 

@@ -10,6 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
+static void wake(const struct sim_host *host)
+{
+    if (host->event_fd >= 0) {
+        uint64_t one = 1;
+        /* Full means that it is readable already. */
+        ssize_t ignored = write(host->event_fd, &one, sizeof one);
+        (void)ignored;
+    }
+}
+
 void sim_host_notify(struct sim_host *host, struct sim_pf *pf)
 {
     host->events++;
@@ -17,12 +27,44 @@ void sim_host_notify(struct sim_host *host, struct sim_pf *pf)
         pf->changed = host->events;
     else
         host->lost = host->events;
-    if (host->event_fd >= 0) {
-        uint64_t one = 1;
-        /* Full means that it is readable already. */
-        ssize_t ignored = write(host->event_fd, &one, sizeof one);
-        (void)ignored;
-    }
+    wake(host);
+}
+
+void sim_host_notify_domains(struct sim_host *host)
+{
+    host->domains_changed = ++host->events;
+    wake(host);
+}
+
+const char *sim_uplink(const struct sim_host *host, size_t network,
+                       char text[NETDEV_NAME_SIZE])
+{
+    if (host->bridges_on_pfs && network < host->pf_count &&
+        host->pfs[network].netdev[0])
+        memcpy(text, host->pfs[network].netdev, NETDEV_NAME_SIZE);
+    else
+        snprintf(text, NETDEV_NAME_SIZE, "eno%u", (unsigned)network + 2);
+    return text;
+}
+
+/* A VF's routing id: the PF's plus First VF Offset plus VF Stride times its
+ * index (drivers/pci/iov.c pci_iov_virtfn_devfn). Cards with stride 1 put the
+ * second port's VFs behind all of the first's. */
+struct pci_address sim_vf_address(const struct sim_pf *pf, uint16_t index)
+{
+    const struct sim_model *model = pf->model;
+    uint32_t port = pf->address.function;
+    uint32_t first = model->vf_offset;
+    if (model->vf_stride == 1 && port)
+        first += port * (model->total_vfs - 1u);
+    uint32_t id = ((uint32_t)pf->address.bus << 8) + port + first +
+                  (uint32_t)model->vf_stride * index;
+    return (struct pci_address){
+        .domain = pf->address.domain,
+        .bus = (uint8_t)(id >> 8),
+        .device = (uint8_t)((id >> 3) & 31),
+        .function = (uint8_t)(id & 7),
+    };
 }
 
 static void pf_link_changed(struct sim_pf *pf)
@@ -97,6 +139,7 @@ struct sim_host *sim_host_new(const struct sim_host_config *config,
     host->vcpus = config->vcpus ? config->vcpus : 1024;
     host->memory_mib = config->memory_mib ? config->memory_mib : 4u << 20;
     host->networks = config->networks;
+    host->bridges_on_pfs = config->bridges_on_pfs;
     host->machine_id = uuid_make((int64_t)config->seed, &host->rng);
     host->boot_id = uuid_make((int64_t)config->seed, &host->rng);
     for (size_t i = 0; i < config->pf_count; i++) {
@@ -119,6 +162,7 @@ void sim_host_free(struct sim_host *host)
         return;
     for (size_t i = 0; i < host->pf_count; i++)
         free(host->pfs[i].vfs);
+    sim_domains_free(host);
     free(host);
 }
 
@@ -189,6 +233,8 @@ void sim_pf_set_link(struct sim_host *host, struct sim_pf *pf, bool up)
 void sim_host_reboot(struct sim_host *host)
 {
     host->boot_id = uuid_make((int64_t)rng_next(&host->rng) >> 1, &host->rng);
+    sim_domains_reboot(host);
+    memset(host->learning_off, 0, sizeof host->learning_off);
     for (size_t i = 0; i < host->pf_count; i++)
         if (host->pfs[i].present)
             pf_renew(host, &host->pfs[i]);

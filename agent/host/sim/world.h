@@ -2,6 +2,7 @@
 /* The inside of a simulated host; private to agent/host/sim. */
 #pragma once
 
+#include "agent/host/sim/domains.h"
 #include "agent/host/sim/model.h"
 #include "agent/host/sim/sim.h"
 
@@ -47,9 +48,18 @@ struct sim_host {
     uint32_t vcpus;
     uint64_t memory_mib;
     size_t networks;
-    uint64_t events;   /* number of the newest event */
-    uint64_t lost;     /* events up to this one can't be told any more */
-    int event_fd;      /* of the open backend that has one, else -1 */
+    bool bridges_on_pfs;
+    bool learning_off[8]; /* of the uplinks' bridge ports */
+    uint64_t announces;
+    bool libvirt_down;
+    enum sim_guest guest;
+    unsigned taps;
+    size_t domain_count;
+    struct sim_domain *domains[SIM_DOMAINS_MAX];
+    uint64_t domains_changed; /* event number of the last change */
+    uint64_t events;          /* number of the newest event */
+    uint64_t lost;            /* events up to this one can't be told any more */
+    int event_fd;             /* of the open backend that has one, else -1 */
     uint64_t versions; /* source of vf.version, so that none comes twice */
     size_t pf_count;
     struct sim_pf pfs[SIM_HOST_PFS_MAX];
@@ -57,6 +67,13 @@ struct sim_host {
 
 /* A kernel message about the PF; wakes the event descriptor. */
 void sim_host_notify(struct sim_host *host, struct sim_pf *pf);
+/* The same of libvirt. */
+void sim_host_notify_domains(struct sim_host *host);
+/* Where the VF is on the bus. */
+struct pci_address sim_vf_address(const struct sim_pf *pf, uint16_t index);
+/* The uplink of a bridge. */
+const char *sim_uplink(const struct sim_host *host, size_t network,
+                       char text[NETDEV_NAME_SIZE]);
 
 /* The kernel makes so many VFs anew, or ends all (0). The caller sees to
  * limits and to 0 in between. */
