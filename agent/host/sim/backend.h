@@ -44,7 +44,7 @@ int sim_tap_vlan(struct host_backend *host, const char *bridge, const char *tap,
 int sim_tap_read(struct host_backend *host, const struct uuid *domain,
                  const char *tap, struct policy *policy, struct error *err);
 int sim_announce(struct host_backend *host, const char *netdev,
-                 const struct mac *mac, struct error *err);
+                 const struct mac *mac, uint16_t vlan, struct error *err);
 int sim_vf_evidence(struct host_backend *host, const struct pf_key *pf,
                     uint16_t vf_index, struct vf_evidence *evidence,
                     struct error *err);

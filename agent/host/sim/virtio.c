@@ -112,10 +112,11 @@ int sim_tap_read(struct host_backend *base, const struct uuid *domain,
 }
 
 int sim_announce(struct host_backend *base, const char *netdev,
-                 const struct mac *mac, struct error *err)
+                 const struct mac *mac, uint16_t vlan, struct error *err)
 {
     (void)netdev;
     (void)mac;
+    (void)vlan;
     struct backend *b = backend_of(base);
     int number = sim_fault(b, SIM_STEP_TAP, NULL, 0, 0);
     if (number)
