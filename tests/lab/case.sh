@@ -4,6 +4,8 @@
 # shellcheck disable=SC2034 # variables for those who source this
 # shellcheck source=tests/lab/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/lab/guest.sh
+. "$(dirname "${BASH_SOURCE[0]}")/guest.sh"
 find_run
 TOKEN_FILE=$RUN/data/admin.token
 # By kind: the card's address, its netdev, how many VFs `start` enables, the physical network it is put on.
