@@ -26,7 +26,7 @@
  */
 #pragma once
 
-#include "agent/core/managed.h"
+#include "agent/core/reconcile.h"
 #include "agent/host/host_ops.h"
 #include "common/base/error.h"
 #include "common/model/document.h"
@@ -122,6 +122,19 @@ enum agent_outcome {
  * 'known_incarnation': STALE: the scheduler's, 0 = it did not say. */
 void agent_report_done(struct agent *agent, uint64_t sequence,
                        enum agent_outcome outcome, uint64_t known_incarnation);
+
+/* ---- libvirt's hook -------------------------------------------------------- */
+
+/* reconcile_hook(), on a fresh reading of the PFs of the domain's devices: 'first'
+ * tells that this question was not asked yet. On WAIT ask again after the next
+ * agent_step(). */
+enum hook_verdict agent_hook(struct agent *agent, int64_t now_ns,
+                             const struct hook_request *request, bool first,
+                             char reason[HOOK_REASON_SIZE]);
+/* As reconcile_guarded(). */
+bool agent_guarded(const struct agent *agent, struct guarded *out);
+/* Rises with each change of what the functions here tell. */
+uint64_t agent_changes(const struct agent *agent);
 
 /* ---- for tests, the fleet and 'sriov-agent state' ------------------------- */
 

@@ -24,6 +24,7 @@
 struct settings {
     char *server, *name, *token_file, *state_dir, *config, *log_level;
     char *root, *cluster_id, *libvirt_uri, *plugin_dir;
+    char *hook_socket, *hook_unclaimed;
     bool no_probe, ignore_management, help, version;
 };
 
@@ -53,6 +54,13 @@ static const struct conf_item run_items[] = {
          "the libvirt that runs this host's VMs; none: do without"),
     TEXT("agent", "plugin-dir", plugin_dir, SRIOV_PLUGIN_DIR, "DIR",
          "NIC plug-ins, *.so, changeable by root only"),
+    TEXT("agent", "hook-socket", hook_socket, "/run/sriov-agent/hook.sock",
+         "FILE",
+         "where libvirt's hook asks (sriov-hook); none: it is not "
+         "answered"),
+    TEXT("agent", "hook-unclaimed", hook_unclaimed, "refuse", "WORD",
+         "a domain with a VF that nobody claimed: refuse, or adopt: it starts, "
+         "and the VF shows as external"),
     FLAG("agent", "no-probe", no_probe,
          "never write to a free VF to find out what a PF supports"),
     FLAG("agent", "ignore-management", ignore_management,
@@ -159,6 +167,11 @@ static int check_settings(struct settings *settings, struct error *err)
         gethostname(name, sizeof name - 1);
         settings->name = mem_strdup(name);
     }
+    if (strcmp(settings->hook_unclaimed, "refuse") != 0 &&
+        strcmp(settings->hook_unclaimed, "adopt") != 0)
+        return error_set_field(err, ERROR_INVALID, "hook-unclaimed",
+                               "--hook-unclaimed is refuse or adopt, not '%s'",
+                               settings->hook_unclaimed);
     if (!str_is_name(settings->name)) {
         error_fill(err, ERROR_INVALID, 0, "name", "'%s' can't be a host's name",
                    settings->name);
@@ -172,15 +185,21 @@ static int check_settings(struct settings *settings, struct error *err)
 static int run_with(const struct settings *settings, struct host_backend *host,
                     struct state_file *file, struct error *err)
 {
-    struct run_config config = {.server = settings->server,
-                                .token_file = settings->token_file,
-                                .own_address = host_linux_own_address,
-                                .agent = {.name = settings->name,
-                                          .version = SRIOV_VERSION,
-                                          .host = host,
-                                          .state_ops = &state_file_ops,
-                                          .state_context = file,
-                                          .skip_probing = settings->no_probe}};
+    auto_free char *guarded = mem_printf("%s/guarded", settings->state_dir);
+    bool answers = strcmp(settings->hook_socket, "none") != 0;
+    struct run_config config = {
+        .server = settings->server,
+        .hook_socket = answers ? settings->hook_socket : NULL,
+        .hook_guarded = guarded,
+        .hook_adopt = strcmp(settings->hook_unclaimed, "adopt") == 0,
+        .token_file = settings->token_file,
+        .own_address = host_linux_own_address,
+        .agent = {.name = settings->name,
+                  .version = SRIOV_VERSION,
+                  .host = host,
+                  .state_ops = &state_file_ops,
+                  .state_context = file,
+                  .skip_probing = settings->no_probe}};
     if (identity_machine("/etc/machine-id", settings->state_dir,
                          &config.agent.machine_id, err) < 0 ||
         identity_boot(&config.agent.boot_id, err) < 0)

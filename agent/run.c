@@ -3,13 +3,16 @@
  * events. */
 #include "agent/run.h"
 
+#include "agent/hook.h"
 #include "agent/uplink.h"
 #include "common/base/str.h"
 #include "common/base/timestamp.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #define WAIT_MAX_MS 60000
 #define OWN_ADDRESS_SIZE 46 /* INET6_ADDRSTRLEN */
@@ -45,18 +48,68 @@ static int wait_ms(int64_t now, int64_t wake)
     return (int)((wake - now + TIMESTAMP_MS - 1) / TIMESTAMP_MS);
 }
 
+/* What the loop waits for beside the uplink: the host's events and the hook, as
+ * one descriptor. */
+struct inputs {
+    int epoll_fd;
+    int host_fd;
+    struct hook_server *hook; /* NULL = none */
+};
+
+static void watch(int epoll_fd, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    if (fd >= 0)
+        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+static int inputs_open(struct inputs *inputs, struct host_backend *host,
+                       struct hook_server *hook, struct error *err)
+{
+    inputs->hook = hook;
+    inputs->host_fd = host->ops->event_fd(host);
+    inputs->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (inputs->epoll_fd < 0)
+        return error_set_sys(err, errno, "watch the host's events");
+    watch(inputs->epoll_fd, inputs->host_fd);
+    if (hook)
+        watch(inputs->epoll_fd, hook_server_fd(hook));
+    return 0;
+}
+
+static bool host_has_events(const struct inputs *inputs)
+{
+    struct epoll_event events[2];
+    int count = epoll_wait(inputs->epoll_fd, events, 2, 0);
+    bool has = false;
+    for (int i = 0; i < count; i++)
+        has |= events[i].data.fd == inputs->host_fd;
+    return has;
+}
+
+static int64_t step(struct agent *agent, struct uplink *uplink,
+                    struct hook_server *hook, int64_t now)
+{
+    int64_t guard = hook ? hook_server_guard(hook, now) : INT64_MAX;
+    int64_t wake = agent_step(agent, now);
+    int64_t line = uplink_step(uplink, now);
+    int64_t asked = hook ? hook_server_step(hook, now) : INT64_MAX;
+    if (guard < wake)
+        wake = guard;
+    if (asked < wake)
+        wake = asked;
+    return line < wake ? line : wake;
+}
+
 static void loop(struct agent *agent, struct uplink *uplink,
-                 struct client_multi *multi, struct host_backend *host)
+                 struct client_multi *multi, const struct inputs *inputs)
 {
     struct run_clock clock = {0};
-    int fd = host->ops->event_fd(host);
     while (!stopping) {
         int64_t now = run_clock_now(&clock);
-        int64_t wake = agent_step(agent, now);
-        int64_t line = uplink_step(uplink, now);
-        if (line < wake)
-            wake = line;
-        if (client_multi_run(multi, fd, wait_ms(now, wake)))
+        int64_t wake = step(agent, uplink, inputs->hook, now);
+        if (client_multi_run(multi, inputs->epoll_fd, wait_ms(now, wake)) &&
+            host_has_events(inputs))
             agent_host_events(agent);
     }
 }
@@ -83,6 +136,46 @@ static void on_answer(void *context)
     agent_host_changed(line->agent, &changes);
 }
 
+static struct hook_server *open_hook(const struct run_config *config,
+                                     struct agent *agent)
+{
+    const struct hook_config hook = {.agent = agent,
+                                     .path = config->hook_socket,
+                                     .guarded = config->hook_guarded,
+                                     .adopt = config->hook_adopt};
+    return config->hook_socket ? hook_server_new(&hook) : NULL;
+}
+
+static int run_with(const struct run_config *config, struct agent *agent,
+                    struct client_multi *multi, struct error *err)
+{
+    struct inputs inputs = {.epoll_fd = -1};
+    struct hook_server *hook = open_hook(config, agent);
+    int status = inputs_open(&inputs, config->agent.host, hook, err);
+    if (status == 0) {
+        struct line line = {.config = config, .agent = agent, .multi = multi};
+        const struct uplink_config uplink_config = {
+            .agent = agent,
+            .multi = multi,
+            .answered = on_answer,
+            .context = &line,
+            .name = config->agent.name,
+            .seed = config->agent.seed,
+        };
+        struct uplink *uplink = uplink_new(&uplink_config);
+        atomic_store(&current, multi);
+        loop(agent, uplink, multi, &inputs);
+        atomic_store(&current, NULL);
+        client_multi_free(multi);
+        uplink_free(uplink);
+        close(inputs.epoll_fd);
+    } else {
+        client_multi_free(multi);
+    }
+    hook_server_free(hook);
+    return status;
+}
+
 int run_agent(const struct run_config *config, struct error *err)
 {
     const struct client_config client = {
@@ -98,21 +191,7 @@ int run_agent(const struct run_config *config, struct error *err)
         client_multi_free(multi);
         return -1;
     }
-    struct line line = {.config = config, .agent = agent, .multi = multi};
-    const struct uplink_config uplink_config = {
-        .agent = agent,
-        .multi = multi,
-        .answered = on_answer,
-        .context = &line,
-        .name = config->agent.name,
-        .seed = config->agent.seed,
-    };
-    struct uplink *uplink = uplink_new(&uplink_config);
-    atomic_store(&current, multi);
-    loop(agent, uplink, multi, config->agent.host);
-    atomic_store(&current, NULL);
-    client_multi_free(multi);
-    uplink_free(uplink);
+    int status = run_with(config, agent, multi, err);
     agent_free(agent);
-    return 0;
+    return status;
 }

@@ -7,6 +7,10 @@
 struct run_config {
     const char *server, *token_file;
     struct agent_config agent;
+    /* libvirt's hook: its socket (NULL = it is not answered), the file of guarded
+     * devices, and whether unclaimed VFs are let through. */
+    const char *hook_socket, *hook_guarded;
+    bool hook_adopt;
     /* Told when it becomes known, and when it changes, over which of this
      * machine's addresses the scheduler is reached. NULL = nobody asks. */
     void (*own_address)(struct host_backend *host, const char *address);

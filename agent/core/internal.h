@@ -226,6 +226,13 @@ uint64_t pf_signature(const struct pf *pf);
 /* plan.c: bring entries and wants in line with the inputs. */
 void plan(struct reconcile *r, int64_t now);
 
+/* ---- view.c ------------------------------------------------------------------------ */
+/* What is told of a wanted port; of what is held for one. */
+void view_want(const struct reconcile *r, const struct want *want,
+               struct observed_port *out);
+void view_entry(const struct reconcile *r, const struct entry *entry,
+                struct observed_port *out);
+
 /* ---- bare.c: claims without network policy -------------------------------------------- */
 bool claim_is_whole(const struct claim *claim);
 bool entry_is_bare(const struct entry *entry);

@@ -15,6 +15,7 @@
 
 #include "agent/core/managed.h"
 #include "common/base/error.h"
+#include "common/domain/guarded.h"
 #include "common/domain/list.h"
 #include "common/model/document.h"
 
@@ -63,11 +64,12 @@ int64_t reconcile_asks_since(const struct reconcile *r);
 /* libvirt's hook asks (https://libvirt.org/hooks.html); answered from what is
  * known, never by asking libvirt: it waits for the answer. */
 enum hook_operation {
-    HOOK_PREPARE, /* before anything of the guest is there */
+    HOOK_PREPARE, /* before anything of the guest is there; and 'start', when
+                     VFs of <forward mode='hostdev'> networks are chosen */
     HOOK_RELEASE, /* all of the guest is gone */
     HOOK_MIGRATE, /* incoming */
-    HOOK_OTHER,   /* start, started, stopped, reconnect, restore, attach …:
-                     nothing to decide */
+    HOOK_OTHER, /* started, stopped, reconnect, restore, attach …: nothing to
+                     decide */
 };
 enum hook_verdict {
     HOOK_ALLOW,
@@ -78,14 +80,22 @@ enum hook_verdict {
 struct hook_request {
     enum hook_operation operation;
     const struct domain_facts *facts; /* of the XML that libvirt gave */
+    /* What is ours beside claims; NULL = not known, so each device may be. */
+    const struct guarded *guarded;
+    bool adopt; /* VFs that nobody claimed are let through */
 };
 #define HOOK_REASON_SIZE 512
 /* prepare: every VF (or PF) of ours that the domain has must be claimed for a
  * port of one VM that may run here, with the policy applied and proven, used by
- * no other domain; ties the domain to that VM. */
+ * no other domain.
+ * migrate: refused with any VF of ours. 'reason' is filled but for ALLOW. */
 enum hook_verdict reconcile_hook(struct reconcile *r, int64_t now,
                                  const struct hook_request *request,
                                  char reason[HOOK_REASON_SIZE]);
+/* Every device that is ours: PFs that may be used with their VFs as last read,
+ * and what is claimed. False, '*out' untouched: not known before a whole document
+ * and a reading came. '*out' is zeroed by the caller. */
+bool reconcile_guarded(const struct reconcile *r, struct guarded *out);
 
 /* ---- actions ------------------------------------------------------------------ */
 

@@ -105,8 +105,8 @@ static void not_durable(const struct reconcile *r, const struct entry *entry,
                        r->save_error);
 }
 
-static void tell_entry(const struct reconcile *r, const struct entry *entry,
-                       struct observed_port *out)
+void view_entry(const struct reconcile *r, const struct entry *entry,
+                struct observed_port *out)
 {
     const struct managed *m = &entry->m;
     *out = (struct observed_port){.id = m->port,
@@ -153,7 +153,7 @@ static void tell_absent(const struct reconcile *r, const struct want *want,
     bool unread = (vf && vf->observed_at == 0) || r->replan;
     bool proven = !entry && !unread && r->facts && want->durable_at <= r->saved;
     if (entry)
-        tell_entry(r, entry, out);
+        view_entry(r, entry, out);
     out->phase = proven ? PORT_ABSENT : PORT_CLEANING;
     out->revision = want->d.revision;
     if (proven)
@@ -166,8 +166,8 @@ static void tell_absent(const struct reconcile *r, const struct want *want,
         not_durable(r, entry, &out->condition);
 }
 
-static void tell_want(const struct reconcile *r, const struct want *want,
-                      struct observed_port *out)
+void view_want(const struct reconcile *r, const struct want *want,
+               struct observed_port *out)
 {
     const struct desired_port *d = &want->d;
     *out = (struct observed_port){.id = d->id,
@@ -189,7 +189,7 @@ static void tell_want(const struct reconcile *r, const struct want *want,
     }
     const struct entry *entry = entry_at(r, &d->claim.pf, d->claim.vf_index);
     if (entry && uuid_equal(&entry->m.port, &d->id)) {
-        tell_entry(r, entry, out);
+        view_entry(r, entry, out);
         if (revision_compare(&entry->m.revision, &d->revision) != 0)
             out->phase = PORT_PENDING;
         return;
@@ -208,7 +208,7 @@ size_t reconcile_ports(const struct reconcile *r, struct observed_port *out,
     size_t count = 0;
     for (size_t i = 0; i < r->want_count; i++, count++) {
         if (count < max)
-            tell_want(r, &r->wants[i], &out[count]);
+            view_want(r, &r->wants[i], &out[count]);
     }
     for (size_t i = 0; i < r->entry_count; i++) {
         const struct entry *entry = r->entries[i];
@@ -216,7 +216,7 @@ size_t reconcile_ports(const struct reconcile *r, struct observed_port *out,
             want_of(r, &entry->m.port))
             continue;
         if (count < max) {
-            tell_entry(r, entry, &out[count]);
+            view_entry(r, entry, &out[count]);
             if (entry->m.unknown)
                 out[count].phase = PORT_UNKNOWN;
             else if (entry->m.phase == MANAGED_CLEANING ||

@@ -148,7 +148,8 @@ class Agent:
         self.libvirt = "libvirt" in linked and os.path.exists("/run/libvirt/libvirt-sock")
         self.process = subprocess.Popen([
             program, "run", "--server", "http://" + self.scheduler.address, "--name", "this", "--token-file", token,
-            "--state-dir", os.path.join(self.scheduler.folder, "agent"), "--no-probe", "--log-level", "error"])
+            "--state-dir", os.path.join(self.scheduler.folder, "agent"),
+            "--hook-socket", os.path.join(self.scheduler.folder, "hook.sock"), "--no-probe", "--log-level", "error"])
         eventually(lambda: self.scheduler.get("/v1/hosts/this")["state"] == "ready", 30, "the agent's first report")
 
     def close(self):

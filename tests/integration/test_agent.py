@@ -149,7 +149,7 @@ class Live(Folder):
     def agent(self, name, token, log="log", state="state"):
         self.share_machine_id(self.path(state))
         return self.start("run", "--server", f"http://127.0.0.1:{self.port}", "--name", name, "--token-file",
-                          self.write(name + ".token", token + "\n"), "--state-dir", self.path(state), log=log)
+                          self.write(name + ".token", token + "\n"), "--state-dir", self.path(state), "--hook-socket", "none", log=log)
 
     def log(self, name="log"):
         with open(self.path(name), encoding="utf-8") as file:
