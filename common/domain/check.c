@@ -43,7 +43,8 @@ static int check_name(const xmlNode *root,
                       const struct domain_identity *identity, struct error *err)
 {
     const xmlNode *node = xml_child(root, "name");
-    auto_xml_text xmlChar *name = xml_text(node);
+    /* Whole: libvirt takes the space around a name for part of it. */
+    auto_xml_text xmlChar *name = node ? xmlNodeGetContent(node) : NULL;
     if (name && strcmp((const char *)name, identity->name) != 0)
         return xml_refuse(err, node, "<name> is not the VM's name '%s'",
                           identity->name);
@@ -72,7 +73,7 @@ static int check_vcpus(const xmlNode *root,
     auto_xml_text xmlChar *text = xml_text(node);
     uint64_t count;
     if (text &&
-        (!xml_number(text, UINT32_MAX, &count) || count != identity->vcpus))
+        (!xml_count(text, UINT32_MAX, &count) || count != identity->vcpus))
         return xml_refuse(err, node, "<vcpu> is not the VM's %" PRIu32 " vcpus",
                           identity->vcpus);
     return 0;
@@ -104,15 +105,13 @@ static int check_parts(const xmlNode *root,
     uint64_t sum = 0, kib;
     if (!xml_child(numa, "cell"))
         return 0;
-    xml_for_each(cell, numa, "cell")
-    {
+    xml_for_each (cell, numa, "cell") {
         if (!cell_kib(cell, &kib))
             return xml_refuse(err, cell, "a NUMA cell's memory is not valid");
         if (add_memory(cell, kib, &sum, err) < 0)
             return -1;
     }
-    xml_for_each(memory, xml_child(root, "devices"), "memory")
-    {
+    xml_for_each (memory, xml_child(root, "devices"), "memory") {
         const xmlNode *size = xml_child(xml_child(memory, "target"), "size");
         if (!xml_memory_kib(size, &kib))
             return xml_refuse(err, memory, "a memory device without a size");
@@ -169,9 +168,9 @@ int domain_check_doc(const xmlDoc *doc, const struct domain_identity *identity,
         check_vcpus(root, identity, err) < 0 ||
         check_memory(root, identity, err) < 0)
         return -1;
-    xml_for_each(device, xml_child(root, "devices"),
-                 NULL) if (check_device(device, is_ours, context, err) <
-                           0) return -1;
+    xml_for_each (device, xml_child(root, "devices"), NULL)
+        if (check_device(device, is_ours, context, err) < 0)
+            return -1;
     return 0;
 }
 

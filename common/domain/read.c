@@ -36,7 +36,7 @@ static uint64_t read_number(const xmlNode *node, const char *attribute,
 {
     auto_xml_text xmlChar *text = xml_attribute(node, attribute);
     uint64_t number = 0;
-    return text && xml_number(text, max, &number) ? number : 0;
+    return xml_count(text, max, &number) ? number : 0;
 }
 
 /* ---- devices ----------------------------------------------------------------- */
@@ -179,7 +179,7 @@ static void read_domain(const xmlNode *root, struct domain_facts *facts)
         str_copy(facts->name, (const char *)name);
     if (uuid)
         uuid_parse((const char *)uuid, &facts->uuid);
-    if (vcpus && xml_number(vcpus, UINT32_MAX, &count))
+    if (xml_count(vcpus, UINT32_MAX, &count))
         facts->vcpus = (uint32_t)count;
     if (xml_memory_kib(xml_child(root, "memory"), &kib))
         facts->memory_mib = kib / 1024 + (kib % 1024 != 0);
@@ -195,10 +195,8 @@ int domain_read(const char *text, size_t length, struct domain_facts *facts,
     if (!doc)
         return -1;
     const xmlNode *root = xmlDocGetRootElement(doc);
-    xml_for_each(devices, root, "devices")
-    {
-        xml_for_each(device, devices, NULL)
-        {
+    xml_for_each (devices, root, "devices") {
+        xml_for_each (device, devices, NULL) {
             if (read_device(device, &out, &capacity, err) < 0) {
                 domain_facts_done(&out);
                 return -1;

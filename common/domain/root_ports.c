@@ -22,10 +22,17 @@ static bool is_q35(const xmlNode *root)
     return machine && strstr((const char *)machine, "q35");
 }
 
-static bool number_of(const xmlNode *node, const char *name, uint64_t *out)
+/* The bus of a device's address, the index of a PCI controller. */
+static bool bus_of(const xmlNode *address, uint64_t *out)
 {
-    auto_xml_text xmlChar *text = xml_attribute(node, name);
-    return text && xml_number(text, BUSES - 1, out);
+    auto_xml_text xmlChar *text = xml_attribute(address, "bus");
+    return xml_number(text, BUSES - 1, out);
+}
+
+static bool index_of(const xmlNode *controller, uint64_t *out)
+{
+    auto_xml_text xmlChar *text = xml_attribute(controller, "index");
+    return xml_count(text, BUSES - 1, out);
 }
 
 static bool has_type(const xmlNode *node, const char *type)
@@ -40,8 +47,9 @@ static bool is_controller(const xmlNode *device, const char *type)
 
 static bool has_controller(const xmlNode *devices, const char *type)
 {
-    xml_for_each(device, devices,
-                 "controller") if (has_type(device, type)) return true;
+    xml_for_each (device, devices, "controller")
+        if (has_type(device, type))
+            return true;
     return false;
 }
 
@@ -84,7 +92,8 @@ static bool takes_port(const xmlNode *device)
 static size_t count_implied(const xmlNode *devices)
 {
     bool scsi = false;
-    xml_for_each(disk, devices, "disk") scsi |= on_bus(disk, "scsi");
+    xml_for_each (disk, devices, "disk")
+        scsi |= on_bus(disk, "scsi");
     return (size_t)!xml_child(devices, "memballoon") +
            (size_t)!has_controller(devices, "usb") +
            (size_t)(xml_child(devices, "channel") &&
@@ -101,13 +110,11 @@ struct buses {
 static void look_at_addresses(const xmlNode *devices, struct buses *buses)
 {
     uint64_t number;
-    xml_for_each(device, devices, NULL)
-    {
+    xml_for_each (device, devices, NULL) {
         const xmlNode *address = xml_child(device, "address");
-        if (address && has_type(address, "pci") &&
-            number_of(address, "bus", &number))
+        if (address && has_type(address, "pci") && bus_of(address, &number))
             buses->used[number] = buses->taken[number] = true;
-        if (is_controller(device, "pci") && number_of(device, "index", &number))
+        if (is_controller(device, "pci") && index_of(device, &number))
             buses->taken[number] = true;
     }
 }
@@ -115,12 +122,11 @@ static void look_at_addresses(const xmlNode *devices, struct buses *buses)
 static void count_free_ports(const xmlNode *devices, struct buses *buses)
 {
     uint64_t index;
-    xml_for_each(device, devices, "controller")
-    {
+    xml_for_each (device, devices, "controller") {
         if (!has_type(device, "pci") ||
             !xml_attribute_is(device, "model", "pcie-root-port"))
             continue;
-        if (!number_of(device, "index", &index) || !buses->used[index])
+        if (!index_of(device, &index) || !buses->used[index])
             buses->free_ports++;
     }
 }
@@ -146,7 +152,8 @@ void domain_add_root_ports(xmlNode *root, xmlNode *devices, size_t plugs)
     if (!plugs || !is_q35(root))
         return;
     size_t wanted = plugs + 1 + count_implied(devices);
-    xml_for_each(device, devices, NULL) wanted += takes_port(device);
+    xml_for_each (device, devices, NULL)
+        wanted += takes_port(device);
     look_at_addresses(devices, &buses);
     count_free_ports(devices, &buses);
     for (size_t index = 1; buses.free_ports < wanted && index < BUSES; index++)

@@ -164,6 +164,11 @@ xmlChar *xml_text(const xmlNode *node)
 
 /* ---- values ----------------------------------------------------------------- */
 
+bool xml_count(const xmlChar *text, uint64_t max, uint64_t *out)
+{
+    return text && str_to_u64((const char *)text, 10, max, out);
+}
+
 bool xml_number(const xmlChar *text, uint64_t max, uint64_t *out)
 {
     const char *digits = (const char *)text;
@@ -200,7 +205,7 @@ static uint64_t unit_bytes(const char *unit)
 bool xml_scaled_kib(const xmlChar *number, const xmlChar *unit, uint64_t *out)
 {
     uint64_t count, scale = 1024, bytes;
-    if (!number || !str_to_u64((const char *)number, 10, UINT64_MAX, &count))
+    if (!xml_count(number, UINT64_MAX, &count))
         return false;
     if (unit && *unit)
         scale = unit_bytes((const char *)unit);

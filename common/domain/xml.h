@@ -50,7 +50,9 @@ xmlChar *xml_attribute(const xmlNode *node, const char *name);
 xmlChar *xml_text(const xmlNode *node);
 bool xml_attribute_is(const xmlNode *node, const char *name, const char *value);
 
-/* A number as libvirt reads one: decimal, 0x hexadecimal, 0 octal. */
+/* Numbers as libvirt reads them: of counts, decimal; of PCI addresses, decimal,
+ * 0x hexadecimal or 0 octal. */
+bool xml_count(const xmlChar *text, uint64_t max, uint64_t *out);
 bool xml_number(const xmlChar *text, uint64_t max, uint64_t *out);
 /* The memory that an element tells, by its text and 'unit' (KiB where it has
  * none), in KiB rounded up as libvirt does. False: no number or unit. */
