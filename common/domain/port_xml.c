@@ -87,8 +87,8 @@ static void add_bridged(struct str *out, const struct domain_port *port)
         add_vlan(out, port);
     }
     add_rate(out, port);
-    /* libvirt refuses filters at the start of a domain whose interface has a
-     * <virtualport> (virDomainActualNetDefValidate): ebtables don't see it. */
+    /* libvirt's filters are ebtables, which never see Open vSwitch's frames: a
+     * filter there would only look like one. */
     if (!open_vswitch &&
         (!policy_has(&port->policy, POLICY_SPOOFCHK) || port->policy.spoofchk))
         str_add(out, "  <filterref filter='" SPOOFCHK_FILTER "'/>\n");

@@ -104,7 +104,6 @@ static size_t count_implied(const xmlNode *devices)
 struct buses {
     bool taken[BUSES]; /* a controller has the index, or a device the bus */
     bool used[BUSES];  /* a device has an address there */
-    size_t free_ports;
 };
 
 static void look_at_addresses(const xmlNode *devices, struct buses *buses)
@@ -119,16 +118,14 @@ static void look_at_addresses(const xmlNode *devices, struct buses *buses)
     }
 }
 
-static void count_free_ports(const xmlNode *devices, struct buses *buses)
+/* An empty pcie-root-port that takes devices while the guest runs. */
+static bool is_free_port(const xmlNode *device, const struct buses *buses)
 {
     uint64_t index;
-    xml_for_each (device, devices, "controller") {
-        if (!has_type(device, "pci") ||
-            !xml_attribute_is(device, "model", "pcie-root-port"))
-            continue;
-        if (!index_of(device, &index) || !buses->used[index])
-            buses->free_ports++;
-    }
+    return is_controller(device, "pci") &&
+           xml_attribute_is(device, "model", "pcie-root-port") &&
+           !xml_attribute_is(xml_child(device, "target"), "hotplug", "off") &&
+           !(index_of(device, &index) && buses->used[index]);
 }
 
 static void add_port(xmlNode *devices, size_t index)
@@ -151,14 +148,15 @@ void domain_add_root_ports(xmlNode *root, xmlNode *devices, size_t plugs)
     struct buses buses = {.taken = {true}}; /* bus 0 is pcie.0 */
     if (!plugs || !is_q35(root))
         return;
-    size_t wanted = plugs + 1 + count_implied(devices);
-    xml_for_each (device, devices, NULL)
-        wanted += takes_port(device);
     look_at_addresses(devices, &buses);
-    count_free_ports(devices, &buses);
-    for (size_t index = 1; buses.free_ports < wanted && index < BUSES; index++)
+    size_t wanted = plugs + 1 + count_implied(devices), have = 0;
+    xml_for_each (device, devices, NULL) {
+        wanted += takes_port(device);
+        have += is_free_port(device, &buses);
+    }
+    for (size_t index = 1; have < wanted && index < BUSES; index++)
         if (!buses.taken[index]) {
             add_port(devices, index);
-            buses.free_ports++;
+            have++;
         }
 }

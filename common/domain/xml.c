@@ -12,6 +12,8 @@
 
 /* ---- parsing ---------------------------------------------------------------- */
 
+#define ATTRIBUTES_MAX 1000 /* of one element; libvirt knows about ten */
+
 /* libxml2's tables are to be made before threads use it. */
 static pthread_once_t started = PTHREAD_ONCE_INIT;
 
@@ -60,6 +62,23 @@ static int refuse_malformed(const xmlParserCtxt *parser, struct error *err)
                            *why ? why : "nothing in it", last->line);
 }
 
+/* libxml2 compares each attribute of an element with each other (2.9.14), so
+ * that 1 MiB of them takes minutes. '<' can't be in one, so what is between two
+ * has at most one element's. */
+static bool too_many_attributes(const char *text, size_t length)
+{
+    size_t count = 0;
+    bool equals = false;
+    for (size_t i = 0; i < length && count <= ATTRIBUTES_MAX; i++) {
+        char c = text[i];
+        count += equals && (c == '\'' || c == '"');
+        if (c == '<')
+            count = 0;
+        equals = c == '=' || (equals && c && strchr(" \t\r\n", c));
+    }
+    return count > ATTRIBUTES_MAX;
+}
+
 static xmlDoc *parse_any(const char *text, size_t length, struct error *err)
 {
     bool doctype = false;
@@ -92,6 +111,12 @@ xmlDoc *xml_parse(const char *text, size_t length, struct error *err)
     if (length > DOMAIN_TEXT_MAX) {
         error_fill(err, ERROR_INVALID, 0, "domain_xml",
                    "is longer than %d bytes", DOMAIN_TEXT_MAX);
+        return NULL;
+    }
+    if (too_many_attributes(text, length)) {
+        error_fill(err, ERROR_INVALID, 0, "domain_xml",
+                   "has an element with more than %d attributes",
+                   ATTRIBUTES_MAX);
         return NULL;
     }
     pthread_once(&started, xmlInitParser);

@@ -15,9 +15,11 @@
 static struct domain_identity identity = {
     .name = "web-1", .vcpus = 2, .memory_mib = 4096};
 static struct domain_port ports[3];
+static char *client;
 
 static void setup(void)
 {
+    client = sample("client");
     ck_assert(uuid_parse(SAMPLE_VM, &identity.vm));
     memset(ports, 0, sizeof ports);
     ck_assert(uuid_parse(SAMPLE_P1, &ports[0].id));
@@ -41,6 +43,11 @@ static void setup(void)
     ports[2].policy.set = POLICY_BIT(POLICY_MAC);
     ports[2].policy.mac = (struct mac){{0x52, 0x54, 0, 0, 0, 3}};
     strcpy(ports[2].network, "br1");
+}
+
+static void teardown(void)
+{
+    free(client);
 }
 
 static char *define(const char *text, size_t count)
@@ -166,7 +173,7 @@ END_TEST
 
 START_TEST(nothing_else_changes)
 {
-    static const char *const texts[] = {sample_least, sample_client};
+    const char *const texts[] = {sample_least, client};
     for (size_t i = 0; i < 2; i++) {
         auto_free char *out = define(texts[i], 3);
         auto_free char *before = canonical_text(texts[i]);
@@ -179,7 +186,7 @@ END_TEST
 
 START_TEST(defining_again_is_the_same)
 {
-    static const char *const texts[] = {sample_least, sample_client};
+    const char *const texts[] = {sample_least, client};
     for (size_t i = 0; i < 2; i++) {
         auto_free char *once = define(texts[i], 3);
         auto_free char *twice = define(once, 3);
@@ -200,7 +207,7 @@ END_TEST
 
 START_TEST(a_port_that_lost_its_vf_is_defined_anew)
 {
-    auto_free char *once = define(sample_client, 3);
+    auto_free char *once = define(client, 3);
     ports[0].hardware = false;
     auto_free char *twice = define(once, 3);
     struct domain_facts facts = read_facts(twice);
@@ -212,7 +219,7 @@ END_TEST
 
 START_TEST(devices_of_other_ports_are_refused)
 {
-    auto_free char *once = define(sample_client, 3);
+    auto_free char *once = define(client, 3);
     struct error err = {0};
     ck_assert_ptr_null(
         domain_define(once, strlen(once), &identity, ports, 2, &err));
@@ -283,7 +290,7 @@ int main(void)
 {
     TCase *tc = tcase_create("define");
     Suite *suite = suite_create("define");
-    tcase_add_checked_fixture(tc, setup, NULL);
+    tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_least_text_gets_identity_and_devices);
     tcase_add_test(tc, nothing_else_changes);
     tcase_add_test(tc, defining_again_is_the_same);
