@@ -37,6 +37,30 @@ static int check_form(const xmlNode *root, struct error *err)
     return check_once(root, err);
 }
 
+/* The node that follows in the order of the text, below 'root'. */
+static const xmlNode *next_in_text(const xmlNode *node, const xmlNode *root)
+{
+    if (node->type == XML_ELEMENT_NODE && node->children)
+        return node->children;
+    while (node != root && !node->next)
+        node = node->parent;
+    return node == root ? NULL : node->next;
+}
+
+/* libxml2 (2.9.14) writes the names of namespaces as they are, so one with these
+ * would come out as another text. */
+static int check_namespaces(const xmlNode *root, struct error *err)
+{
+    for (const xmlNode *node = root; node; node = next_in_text(node, root)) {
+        const xmlNs *ns = node->type == XML_ELEMENT_NODE ? node->nsDef : NULL;
+        for (; ns; ns = ns->next)
+            if (ns->href && strpbrk((const char *)ns->href, "<&"))
+                return xml_refuse(
+                    err, node, "has a namespace with '<' or '&' in its name");
+    }
+    return 0;
+}
+
 /* ---- what must agree with the VM --------------------------------------------- */
 
 static int check_name(const xmlNode *root,
@@ -163,7 +187,8 @@ int domain_check_doc(const xmlDoc *doc, const struct domain_identity *identity,
                      struct error *err)
 {
     const xmlNode *root = xmlDocGetRootElement(doc);
-    if (check_form(root, err) < 0 || check_name(root, identity, err) < 0 ||
+    if (check_form(root, err) < 0 || check_namespaces(root, err) < 0 ||
+        check_name(root, identity, err) < 0 ||
         check_uuid(root, identity, err) < 0 ||
         check_vcpus(root, identity, err) < 0 ||
         check_memory(root, identity, err) < 0)

@@ -167,6 +167,8 @@ class Main(Fixture):
         persistent = tree.find("hostdev/teaming").attrib["persistent"]
         interfaces = {i.find("mac").attrib["address"]: i for i in tree.findall("interface")}
         self.assertEqual(interfaces[vm["ports"][0]["mac"]].find("alias").attrib["name"], persistent)
+        fast, slow = ("ua-" + port["id"] for port in vm["ports"])
+        self.assertEqual({a.attrib["name"] for a in tree.iter("alias")}, {fast, fast + "-vf", slow})
         slow = interfaces["52:54:00:00:20:02"]
         self.assertEqual((slow.attrib["type"], slow.find("source").attrib["bridge"]), ("bridge", "br0"))
         self.assertEqual(slow.find("bandwidth/outbound").attrib["average"], "12500")

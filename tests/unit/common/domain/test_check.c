@@ -329,6 +329,17 @@ START_TEST(many_elements_are_read_and_many_attributes_refused)
 }
 END_TEST
 
+START_TEST(namespaces_that_could_not_be_written_are_refused)
+{
+    takes("<domain type='kvm' xmlns:a='urn:\"x\" > y'>" OS "</domain>");
+    refuses("<domain type='kvm' xmlns:a='urn:&lt;'>" OS "</domain>",
+            "a namespace with '<' or '&'");
+    refuses(DOMAIN("<metadata>\n<!-- x --><a/><b><c xmlns='urn:?a&amp;b'/></b>"
+                   "</metadata>"),
+            "in its name (line 2)");
+}
+END_TEST
+
 CHECK_MAIN("check", the_samples_are_taken, what_a_domain_must_have_is_named,
            what_is_there_twice_is_refused, name_and_uuid_are_the_vms_or_absent,
            vcpus_are_the_vms_or_absent,
@@ -339,4 +350,5 @@ CHECK_MAIN("check", the_samples_are_taken, what_a_domain_must_have_is_named,
            another_root_is_refused, other_encodings_are_refused,
            entities_are_refused_before_they_are_read,
            external_entities_are_never_opened, depth_and_length_are_limited,
-           many_elements_are_read_and_many_attributes_refused);
+           many_elements_are_read_and_many_attributes_refused,
+           namespaces_that_could_not_be_written_are_refused);
