@@ -8,7 +8,6 @@
 guest_xml() {
     local name=$1 mode=$2 address=$3 port
     shift 3
-    [ "$mode" != stubborn ] || set -- acpiphp.disable=1 "$@"
     cat <<EOF
 <domain type='qemu'>
   <name>$name</name>
@@ -73,7 +72,8 @@ data_bridge_down() { host_ssh "$1" 'ip link del br0 2>/dev/null || true' </dev/n
 # The third point: the lab's own side of the data network (10.50.0.1).
 probe() { in_netns "$RUN/probe" "$@"; }
 # guest_ask ADDRESS [JQ-FILTER]: what the guest tells of itself: mode, mono_ms (its clock), path (the interface that sends), path_driver
-# (virtio_net, igbvf), interfaces[] (name, address, operstate, carrier, rx_packets, tx_packets, driver, device, master).
+# (virtio_net, igbvf), path_pci (its PCI address in the guest), interfaces[] (name, address, operstate, carrier, rx_packets, tx_packets, driver,
+# pci, master).
 guest_ask() { probe state "$1" | jq -r "${2:-.}"; }
 guest_answers() { probe state "$1" >/dev/null 2>&1; } # ADDRESS
 guest_path_is() { [ "$(guest_ask "$1" .path_driver 2>/dev/null)" = "$2" ]; } # ADDRESS DRIVER
@@ -101,3 +101,6 @@ probe_says() { jq -r "$1" <<<"$PROBE"; } # JQ-FILTER
 vfio_irqs() {
     host_ssh "$1" "awk -v a='($2)' '/vfio-msi/ && index(\$0, a) { n += \$2 } END { print n + 0 }' /proc/interrupts" </dev/null
 }
+# guest_has_device HOST NAME ALIAS, guest_lacks_device: does libvirt have the device in the running VM (until the guest let it go)?
+guest_has_device() { virsh_in "$1" dumpxml "$2" </dev/null | grep -q "alias name='$3'"; }
+guest_lacks_device() { ! guest_has_device "$@"; }

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/icmp.h>
 #include <netinet/ip.h>
 #include <poll.h>
@@ -80,6 +81,22 @@ static void net_link(const char *name, const char *link, char *text,
     snprintf(text, size, "%s", slash ? slash + 1 : target);
 }
 
+// The PCI address of a device; "" if it has none. A virtio device's netdev is one level below.
+static void net_pci(const char *name, char *text, size_t size)
+{
+    char path[300], real[PATH_MAX];
+    snprintf(path, sizeof path, "/sys/class/net/%s/device", name);
+    text[0] = 0;
+    if (!realpath(path, real))
+        return;
+    char *last = strrchr(real, '/');
+    if (strncmp(last, "/virtio", 7) == 0) {
+        *last = 0;
+        last = strrchr(real, '/');
+    }
+    snprintf(text, size, "%s", last + 1);
+}
+
 static void append(char *text, const char *format, ...)
 {
     size_t used = strlen(text);
@@ -95,7 +112,6 @@ static void add_interface(char *text, const char *name, bool first)
     static const char *const numbers[] = {"carrier", "statistics/rx_packets",
                                           "statistics/tx_packets"};
     static const char *const links[][2] = {{"driver", "device/driver"},
-                                           {"device", "device"},
                                            {"master", "master"}};
     char value[128];
     append(text, "%s{\"name\":\"%s\"", first ? "" : ",", name);
@@ -113,7 +129,8 @@ static void add_interface(char *text, const char *name, bool first)
         net_link(name, links[i][1], value, sizeof value);
         append(text, ",\"%s\":\"%s\"", links[i][0], value);
     }
-    append(text, "}");
+    net_pci(name, value, sizeof value);
+    append(text, ",\"pci\":\"%s\"}", value);
 }
 
 // The one that sends: a bond's active member; with net_failover the primary (an own driver, not virtio) as soon as it has carrier.
@@ -136,15 +153,16 @@ static void find_path(char *path, size_t size)
 
 static size_t state(char *text)
 {
-    char path[64], driver[64];
+    char path[64], driver[64], pci[64];
     find_path(path, sizeof path);
     net_link(path, "device/driver", driver, sizeof driver);
+    net_pci(path, pci, sizeof pci);
     text[0] = 0;
     append(text,
            "{\"mode\":\"%s\",\"mono_ms\":%llu,\"path\":\"%s\",\"path_driver\":"
-           "\"%s\",\"interfaces\":[",
+           "\"%s\",\"path_pci\":\"%s\",\"interfaces\":[",
            mode, (unsigned long long)(clock_ns(CLOCK_MONOTONIC) / 1000000),
-           path, path[0] ? driver : "");
+           path, path[0] ? driver : "", path[0] ? pci : "");
     DIR *dir = opendir("/sys/class/net");
     bool first = true;
     for (struct dirent *entry; dir && (entry = readdir(dir));) {

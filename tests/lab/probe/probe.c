@@ -434,7 +434,7 @@ static int measure(const char *file)
 static int tell_state(void)
 {
     char text[STATE_MAX];
-    for (int try = 0; try < 6; try++) {
+    for (int try = 0; try < 15; try++) {
         struct pollfd fd = {.fd = udp, .events = POLLIN};
         ask(WIRE_STATE, 0, 0);
         if (poll(&fd, 1, 1000) <= 0)
