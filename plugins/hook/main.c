@@ -98,6 +98,18 @@ static bool decide(const struct hook_settings *settings,
     return hook_alone(settings, call, xml, &why, reason, size);
 }
 
+/* One line, whatever the names in it are. */
+static void tell(const char *reason)
+{
+    char line[900];
+    snprintf(line, sizeof line, "%s", reason);
+    for (char *c = line; *c; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = ' ';
+    }
+    fprintf(stderr, "sriov: %s\n", line);
+}
+
 static int on_call(const struct hook_call *call, const char *config)
 {
     if (!hook_decides(call))
@@ -118,7 +130,7 @@ static int on_call(const struct hook_call *call, const char *config)
     bool allow =
         decide(&settings, call, &xml, &unset, begun, reason, sizeof reason);
     if (!allow)
-        fprintf(stderr, "sriov: %s\n", reason);
+        tell(reason);
     conf_done(items, ITEMS, &settings);
     free(xml.text);
     return allow ? 0 : 1;

@@ -71,20 +71,23 @@ void hook_xml_read(int fd, int64_t deadline, struct hook_xml *out)
     out->text = str_take(&text);
 }
 
+static bool has(const struct hook_xml *xml, const char *word)
+{
+    return memmem(xml->text, xml->length, word, strlen(word)) != NULL;
+}
+
 /* libvirt writes this text, so elements and attributes stand in it as they are
- * called, without entities. What else holds one of the words is asked about in
- * vain, no more. */
+ * called; where a letter may hide in a character reference, yes. What else holds
+ * one of the words is asked about in vain, no more. */
 bool hook_concerns(const struct hook_call *call, const struct hook_xml *xml)
 {
     if (xml->err.code != ERROR_NONE)
         return true;
-    bool hardware = memmem(xml->text, xml->length, "hostdev", 7) ||
-                    memmem(xml->text, xml->length, "direct", 6);
     if (strcmp(call->operation, "start") == 0)
-        return memmem(xml->text, xml->length, "<interface type='hostdev'", 25);
+        return has(xml, "<interface type='hostdev'") ||
+               has(xml, "<interface type='direct'");
+    bool hardware = has(xml, "hostdev") || has(xml, "direct") || has(xml, "&#");
     bool named = strcmp(call->operation, "prepare") == 0 &&
-                 (memmem(xml->text, xml->length, DOMAIN_METADATA_NS,
-                         strlen(DOMAIN_METADATA_NS)) ||
-                  memmem(xml->text, xml->length, "ua-", 3));
+                 (has(xml, DOMAIN_METADATA_NS) || has(xml, "ua-"));
     return hardware || named;
 }

@@ -3,6 +3,7 @@
 compared is measured in turns, and the median of the turns is told, because a machine is seldom ours alone."""
 import json
 import os
+import resource
 import subprocess
 import time
 from statistics import median
@@ -174,6 +175,58 @@ def agent(plan):
             row("agent-idle", f"% of a core, {note}", spent / seconds / 1e7, goal="at most 0.1", most=0.1, raw={"seconds": seconds})]
 
 
+def guest_xml(address):
+    """What libvirt hands to the hook for a guest with one VF and one tap, as long as a small guest's really is (3 KB)."""
+    _, bus, rest = address.split(":")
+    filler = "".join(f"<controller type='pci' index='{i}' model='pcie-root-port'><target chassis='{i}' port='0x{i:x}'/></controller>"
+                     for i in range(1, 20))
+    return ("<domain type='kvm'><name>g1</name><uuid>0192f0a1-7c1e-7cc3-98c4-dc0c0c07398f</uuid><memory unit='KiB'>98304</memory>"
+            "<vcpu>1</vcpu><os><type arch='x86_64' machine='pc-q35-10.0'>hvm</type></os><devices>" + filler +
+            "<interface type='bridge'><mac address='52:54:00:00:00:01'/><source bridge='br0'/><model type='virtio'/>"
+            "<alias name='ua-0192f0a1-7c1e-7cc3-98c4-dc0c0c073981'/></interface><hostdev mode='subsystem' type='pci' managed='yes'><source>"
+            f"<address domain='0x0000' bus='0x{bus}' slot='0x{rest[:2]}' function='0x{rest[3:]}'/></source></hostdev></devices></domain>\n")
+
+
+# What libvirt calls in a guest's life (libvirt 9.0 to 11.3).
+HOOK_LIFE = (("prepare", "begin"), ("start", "begin"), ("started", "begin"), ("stopped", "end"), ("release", "end"))
+
+
+def hook_lives(command, xml, count):
+    """CPU of so many guests' lives in the hook, in ms a life."""
+    def spent():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+    before = spent()
+    for _ in range(count):
+        for operation, suboperation in HOOK_LIFE:
+            done = subprocess.run([*command, "g1", operation, suboperation, "-"], input=xml, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  check=False)
+            if done.returncode or done.stdout or done.stderr:
+                raise RuntimeError(f"the hook's {operation}: {done}")
+    return (spent() - before) * 1e3 / count
+
+
+def hook_life(plan):
+    """CPU of the hook and the agent in a guest's whole life, beside a hook that is a shell script with /bin/true alone"""
+    side = Agent()
+    conf, script = (os.path.join(side.scheduler.folder, name) for name in ("hook.conf", "true.sh"))
+    with open(conf, "w", encoding="ascii") as file:
+        file.write(f"[hook]\nsocket = {side.scheduler.folder}/hook.sock\nguarded = {side.scheduler.folder}/agent/guarded\n")
+    with open(os.open(script, os.O_WRONLY | os.O_CREAT, 0o755), "w", encoding="ascii") as file:
+        file.write("#!/bin/sh\nexec /bin/true\n")
+    hook = [os.path.join(stage.BUILD, "bin", "sriov-hook"), "--config", conf]
+    xml, lives, turns = guest_xml("0000:3b:10.0").encode(), 5 if plan.quick else 20, []
+    for _ in range(plan.rounds):
+        before = cpu_ns(side.process.pid)
+        ours = hook_lives(hook, xml, lives)
+        served = (cpu_ns(side.process.pid) - before) / 1e6 / lives
+        turns.append({"hook": ours, "agent": served, "true": hook_lives([script], xml, lives)})
+    side.close()
+    total, bare = median(t["hook"] + t["agent"] for t in turns), median(t["true"] for t in turns)
+    return [row("hook-life", "ms CPU", total, bare, raw={"turns": turns}),
+            row("hook-life-added", "ms CPU", median(t["hook"] + t["agent"] - t["true"] for t in turns), goal="at most 50", most=50)]
+
+
 class Beside:
     """A second client that runs while something else is measured."""
 
@@ -261,5 +314,6 @@ ALL = {
     "core": core,
     "slow-clients": slow_clients,
     "agent": agent,
+    "hook-life": hook_life,
     "scheduler-memory": scheduler_memory,
 }
