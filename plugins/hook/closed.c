@@ -3,7 +3,6 @@
  * all others. */
 #include "common/base/file.h"
 #include "common/base/mem.h"
-#include "common/domain/guarded.h"
 #include "plugins/hook/hook.h"
 
 #include <fcntl.h>
@@ -94,31 +93,19 @@ static bool find_guarded(const struct guarded *guarded, const char *root,
     return false;
 }
 
-bool hook_alone(const struct hook_settings *settings,
+bool hook_judge(const struct guarded *guarded, const char *root,
                 const struct hook_call *call, const struct hook_xml *xml,
                 const struct error *why, char *reason, size_t size)
 {
-    auto_guarded struct guarded guarded = {0};
-    struct error err = {0};
-    if (strcmp(call->operation, "release") == 0)
-        return true;
-    if (load(settings->guarded, &guarded, &err) < 0) {
-        snprintf(reason, size,
-                 "domain '%.100s' has host devices, and whether the SR-IOV "
-                 "agent guards them can't be told: the agent can't be asked "
-                 "(%.120s), and %.160s; " REMEDY,
-                 call->domain, why->msg, err.msg);
-        return false;
-    }
-    if (guarded.count == 0)
-        return true;
     struct domain_facts facts;
-    if (xml->err.code != ERROR_NONE)
-        err = xml->err;
-    else if (domain_read(xml->text, xml->length, &facts, &err) == 0) {
+    struct error err = xml->err;
+    if (guarded->count == 0)
+        return true;
+    if (err.code == ERROR_NONE &&
+        domain_read(xml->text, xml->length, &facts, &err) == 0) {
         struct pci_address found;
         char text[PCI_TEXT_SIZE];
-        bool has = find_guarded(&guarded, settings->root, &facts, &found);
+        bool has = find_guarded(guarded, root, &facts, &found);
         domain_facts_done(&facts);
         if (has)
             snprintf(reason, size,
@@ -132,5 +119,24 @@ bool hook_alone(const struct hook_settings *settings,
         "whether domain '%.100s' has devices that the SR-IOV agent guards "
         "can't be told: %.160s, and the agent can't be asked (%.120s); " REMEDY,
         call->domain, err.msg, why->msg);
+    return false;
+}
+
+bool hook_alone(const struct hook_settings *settings,
+                const struct hook_call *call, const struct hook_xml *xml,
+                const struct error *why, char *reason, size_t size)
+{
+    auto_guarded struct guarded guarded = {0};
+    struct error err = {0};
+    if (strcmp(call->operation, "release") == 0)
+        return true;
+    if (load(settings->guarded, &guarded, &err) == 0)
+        return hook_judge(&guarded, settings->root, call, xml, why, reason,
+                          size);
+    snprintf(reason, size,
+             "domain '%.100s' has host devices, and whether the SR-IOV agent "
+             "guards them can't be told: the agent can't be asked (%.120s), "
+             "and %.160s; " REMEDY,
+             call->domain, why->msg, err.msg);
     return false;
 }

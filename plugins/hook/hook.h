@@ -7,6 +7,7 @@
 #pragma once
 
 #include "common/base/error.h"
+#include "common/domain/guarded.h"
 #include "common/domain/hook_frame.h"
 
 #include <stdbool.h>
@@ -53,6 +54,11 @@ int hook_ask(const char *socket_path, const struct hook_question *question,
 /* May the domain start without the agent's word? 'why' says why there is none.
  * False: 'reason' says what it has of ours and what to do. */
 bool hook_alone(const struct hook_settings *settings,
+                const struct hook_call *call, const struct hook_xml *xml,
+                const struct error *why, char *reason, size_t size);
+
+/* The same with the list of guarded devices; sysfs is ROOT/sys. */
+bool hook_judge(const struct guarded *guarded, const char *root,
                 const struct hook_call *call, const struct hook_xml *xml,
                 const struct error *why, char *reason, size_t size);
 

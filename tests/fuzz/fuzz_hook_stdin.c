@@ -2,33 +2,14 @@
 /* The hook's standard input: the look at the text never says of a domain with
  * host devices that it is none of our business, and without the agent no domain
  * is let through that has a guarded device. */
-#include "common/base/file.h"
-#include "common/domain/guarded.h"
 #include "plugins/hook/hook.h"
 
 #include "tests/fuzz/fuzz.h"
-
-#include <sys/stat.h>
 
 static const char list[] = "sriov-guarded 1\n"
                            "0000:3b:00.0 0000:3b:00.0\n"
                            "0000:3b:10.0 0000:3b:00.0\n"
                            "end\n";
-
-static void prepare(struct hook_settings *settings, struct guarded *guarded)
-{
-    struct error err = {0};
-    const char *folder = getenv("TMPDIR");
-    char *place = mem_printf("%s/sriov-hook-XXXXXX", folder ? folder : "/tmp");
-    if (!mkdtemp(place))
-        abort();
-    settings->guarded = mem_printf("%s/guarded", place);
-    settings->root = mem_printf("%s/none", place);
-    if (file_replace(settings->guarded, list, strlen(list), 0600, &err) < 0 ||
-        guarded_read(list, guarded, &err) < 0)
-        abort();
-    free(place);
-}
 
 /* What the domain has as domain_read() tells. */
 static void look(const struct domain_facts *facts,
@@ -45,10 +26,10 @@ static void look(const struct domain_facts *facts,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct hook_settings settings;
     static struct guarded guarded;
-    if (!settings.guarded)
-        prepare(&settings, &guarded);
+    struct error err = {0};
+    if (guarded.count == 0 && guarded_read(list, &guarded, &err) < 0)
+        abort();
     const struct hook_call call = {"g1", "prepare", "begin", "-"};
     const struct error why = {.code = ERROR_UNAVAILABLE, .msg = "none"};
     auto_str struct str text = {0};
@@ -58,13 +39,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     char reason[900] = "";
     bool concerns = hook_concerns(&call, &xml);
-    bool allowed =
-        hook_alone(&settings, &call, &xml, &why, reason, sizeof reason);
+    bool allowed = hook_judge(&guarded, "/nowhere", &call, &xml, &why, reason,
+                              sizeof reason);
     if (allowed == (*reason != '\0') || strpbrk(reason, "\n\r"))
         abort();
     struct domain_facts facts;
     bool hardware, ours;
-    struct error err = {0};
     if (domain_read(xml.text, xml.length, &facts, &err) < 0) {
         if (allowed)
             abort();
