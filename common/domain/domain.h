@@ -43,7 +43,8 @@ struct domain_port {
 /* The devices of one port as XML elements, one after the other; malloc'd. NULL:
  * there is nothing to attach. */
 char *domain_port_xml(const struct domain_port *port);
-/* Only the VF's, only the virtio leg's (for plugging in). */
+/* Only the VF's (teamed, like all, where 'virtio' and 'network' say that there is
+ * a leg too), only the leg's: the virtio's or the macvtap (for plugging in). */
 char *domain_vf_xml(const struct domain_port *port);
 char *domain_virtio_xml(const struct domain_port *port);
 
