@@ -41,12 +41,16 @@ struct agent *agent_new(const struct agent_config *config, struct error *err)
         agent->config.audit_ns = AUDIT_NS;
     if (config->actions_per_step == 0)
         agent->config.actions_per_step = ACTIONS_PER_STEP;
-    struct reconcile_config core = {.seed = config->seed,
-                                    .skip_probing = config->skip_probing};
+    struct reconcile_config core = {
+        .seed = config->seed,
+        .skip_probing = config->skip_probing,
+        .plug_deadline_ns = config->plug_deadline_ns,
+        .unplug_deadline_ns = config->unplug_deadline_ns};
     str_copy(core.host, config->name);
     core.boot_id = config->boot_id;
     agent->core = reconcile_new(&core, &state);
     agent->read_all = true;
+    agent->read_domains = true;
     agent->need_full = true;
     agent->rng.state = config->seed ^ UINT64_C(0x6a696e);
     agent->sequence = rng_below(&agent->rng, FIRST_SEQUENCE_MAX);
@@ -80,6 +84,8 @@ void agent_host_changed(struct agent *agent, const struct host_changes *changes)
 {
     if (changes->everything || changes->host_facts)
         agent->read_all = true;
+    if (changes->everything || changes->domains)
+        agent->read_domains = true;
     for (size_t i = 0; i < changes->pf_count; i++)
         mark_dirty(agent, &changes->pfs[i]);
 }
@@ -190,6 +196,20 @@ static bool has_reading(const struct agent *agent)
     return agent->read_all || agent->dirty_count > 0;
 }
 
+/* What libvirt told; from memory. */
+static void take_domains(struct agent *agent, int64_t now)
+{
+    struct host_backend *host = agent->config.host;
+    struct error err = {0};
+    agent->read_domains = false;
+    auto_domain_list struct domain_list *domains =
+        host->ops->domains ? host->ops->domains(host, &err) : NULL;
+    if (!host->ops->domains)
+        err.code = ERROR_UNSUPPORTED;
+    bool asked = domains || err.code != ERROR_UNSUPPORTED;
+    reconcile_domains(agent->core, now, domains, asked ? err.msg : NULL);
+}
+
 /* One reading if one is due. The first change waits a little for others: one
  * 'ip link set' makes several events. The slow audit is for what no event tells:
  * netdevsim makes VFs without a word (Linux 6.12). */
@@ -197,9 +217,12 @@ static bool do_reading(struct agent *agent, int64_t now)
 {
     if (agent->config.audit_ns > 0 && now >= agent->audit_at) {
         agent->audit_at = now + agent->config.audit_ns;
+        agent->read_domains = true;
         for (size_t i = 0; i < reconcile_pf_count(agent->core); i++)
             mark_dirty(agent, &reconcile_pf_at(agent->core, i)->key);
     }
+    if (agent->read_domains)
+        take_domains(agent, now);
     if (!has_reading(agent)) {
         agent->read_at = 0;
         return false;
@@ -217,80 +240,7 @@ static bool do_reading(struct agent *agent, int64_t now)
     return true;
 }
 
-/* ---- actions --------------------------------------------------------------------- */
-
-static int save(struct agent *agent, struct error *err)
-{
-    const struct agent_state_ops *ops = agent->config.state_ops;
-    int status = ops->save(agent->config.state_context,
-                           reconcile_state(agent->core), err);
-    if (status < 0 && !agent->save_failing)
-        log_failure(LOG_MODULE, LOG_ERROR,
-                    "save the agent's state; no VF is touched until it works",
-                    err);
-    if (status == 0 && agent->save_failing)
-        log_info("the agent's state is saved again");
-    agent->save_failing = status < 0;
-    return status;
-}
-
-static const char *action_name(enum action_kind kind)
-{
-    static const char *const names[] = {
-        [ACTION_SAVE] = "save",   [ACTION_READ] = "read",
-        [ACTION_WRITE] = "write", [ACTION_RESET] = "reset",
-        [ACTION_HOLD] = "hold",   [ACTION_LET_GO] = "let go",
-        [ACTION_HELD] = "held?",  [ACTION_PF_SET] = "set"};
-    return names[kind];
-}
-
-static void carry_out(struct agent *agent, const struct action *action,
-                      struct action_result *result)
-{
-    struct host_backend *host = agent->config.host;
-    const struct host_ops *ops = host->ops;
-    struct error *err = &result->err;
-    int status = -1;
-    switch (action->kind) {
-    case ACTION_SAVE:
-        status = save(agent, err);
-        break;
-    case ACTION_READ:
-        status = ops->vf_read(host, &action->pf, action->vf_index,
-                              &result->policy, err);
-        if (status < 0 && err->code == ERROR_UNSUPPORTED) {
-            /* The driver tells nothing of its VFs. */
-            memset(&result->policy, 0, sizeof result->policy);
-            status = 0;
-        }
-        break;
-    case ACTION_WRITE:
-        status = ops->vf_write(host, &action->pf, action->vf_index,
-                               &action->policy, action->fields, err);
-        break;
-    case ACTION_RESET:
-        status = ops->vf_reset(host, &action->pf, action->vf_index, err);
-        break;
-    case ACTION_HOLD:
-    case ACTION_LET_GO:
-        status = ops->mac_hold(host, &action->pf, &action->policy.mac,
-                               action->kind == ACTION_HOLD, err);
-        break;
-    case ACTION_HELD:
-        status = ops->mac_held(host, &action->pf, &action->policy.mac,
-                               &result->held, err);
-        break;
-    case ACTION_PF_SET:
-        status = ops->pf_set(host, &action->pf, &action->target, err);
-        result->pending = status == 1;
-        break;
-    }
-    result->failed = status < 0;
-    if (action->kind != ACTION_SAVE)
-        log_debug("%s host=%s pf=%s vf=%u: %s", action_name(action->kind),
-                  agent->name, action->pf.text, action->vf_index,
-                  result->failed ? err->msg : "ok");
-}
+/* ---- steps ------------------------------------------------------------------------ */
 
 static bool do_action(struct agent *agent, int64_t now, int64_t *wake)
 {

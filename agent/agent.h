@@ -61,6 +61,8 @@ struct agent_config {
                             it where no work is going on; 0 = 100 ms */
     int64_t audit_ns; /* all PFs are read again so often, for what no event
                          tells; 0 = 60 s, negative = never */
+    /* See struct reconcile_config; 0 = 60 s and 30 s. */
+    int64_t plug_deadline_ns, unplug_deadline_ns;
     unsigned actions_per_step; /* kernel or disk calls in one step; 0 = 16. With
                                   1 a simulation can crash between any two. */
     uint64_t seed; /* of the MACs that probes write, jitter and the number of

@@ -16,6 +16,10 @@ struct told {
     struct observed_port *ports;
     size_t setting_count;
     struct observed_pf *settings;
+    size_t vm_count;
+    struct observed_vm *vms;
+    uint32_t external_vcpus; /* of domains that aren't ours */
+    uint64_t external_memory_mib;
     struct revision accepted;
     uint64_t changes; /* reconcile_changes() when it was made */
 };
@@ -32,7 +36,7 @@ struct agent {
     struct reconcile *core;
 
     /* What to read again. */
-    bool read_all;
+    bool read_all, read_domains;
     size_t dirty_count;
     struct pf_key dirty[HOST_CHANGES_MAX];
     int64_t read_at; /* not before; 0 = unset */
@@ -65,6 +69,9 @@ struct agent {
     struct observed_pf *logged;
 };
 
+/* act.c: do it; fills the result. */
+void carry_out(struct agent *agent, const struct action *action,
+               struct action_result *result);
 void told_done(struct told *told);
 /* Notice what changed since the last look; called at the end of each step. */
 void report_notice(struct agent *agent, int64_t now_ns);

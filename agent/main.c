@@ -25,6 +25,7 @@ struct settings {
     char *server, *name, *token_file, *state_dir, *config, *log_level;
     char *root, *cluster_id, *libvirt_uri, *plugin_dir;
     char *hook_socket, *hook_unclaimed;
+    uint64_t plug_deadline, unplug_deadline;
     bool no_probe, ignore_management, help, version;
 };
 
@@ -32,6 +33,11 @@ struct settings {
     {                                                                          \
         section, name, CONF_TEXT, offsetof(struct settings, member), 0, 0,     \
             preset, value, help                                                \
+    }
+#define SECONDS(section, name, member, preset, help)                           \
+    {                                                                          \
+        section, name, CONF_U64, offsetof(struct settings, member), 1, 3600,   \
+            preset, "SECONDS", help                                            \
     }
 #define FLAG(section, name, member, help)                                      \
     {                                                                          \
@@ -61,6 +67,11 @@ static const struct conf_item run_items[] = {
     TEXT("agent", "hook-unclaimed", hook_unclaimed, "refuse", "WORD",
          "a domain with a VF that nobody claimed: refuse, or adopt: it starts, "
          "and the VF shows as external"),
+    SECONDS("agent", "plug-deadline", plug_deadline, "60",
+            "a VF that was plugged in and that its guest does not use after "
+            "so long is told degraded"),
+    SECONDS("agent", "unplug-deadline", unplug_deadline, "30",
+            "a guest that has not let go of its VF after so long keeps it"),
     FLAG("agent", "no-probe", no_probe,
          "never write to a free VF to find out what a PF supports"),
     FLAG("agent", "ignore-management", ignore_management,
@@ -199,6 +210,10 @@ static int run_with(const struct settings *settings, struct host_backend *host,
                   .host = host,
                   .state_ops = &state_file_ops,
                   .state_context = file,
+                  .plug_deadline_ns =
+                      (int64_t)settings->plug_deadline * TIMESTAMP_SECOND,
+                  .unplug_deadline_ns =
+                      (int64_t)settings->unplug_deadline * TIMESTAMP_SECOND,
                   .skip_probing = settings->no_probe}};
     if (identity_machine("/etc/machine-id", settings->state_dir,
                          &config.agent.machine_id, err) < 0 ||

@@ -22,6 +22,7 @@ void told_done(struct told *told)
     free(told->pfs);
     free(told->ports);
     free(told->settings);
+    free(told->vms);
     memset(told, 0, sizeof *told);
 }
 
@@ -102,6 +103,13 @@ static void tell_now(struct agent *agent, struct told *told)
         reconcile_ports(agent->core, told->ports, told->port_count);
     }
     told->settings = settings_now(agent, &told->setting_count);
+    told->vm_count = reconcile_vms(agent->core, NULL, 0);
+    if (told->vm_count) {
+        told->vms = mem_calloc(told->vm_count, sizeof *told->vms);
+        reconcile_vms(agent->core, told->vms, told->vm_count);
+    }
+    reconcile_external(agent->core, &told->external_vcpus,
+                       &told->external_memory_mib);
 }
 
 static struct pf *told_pf(const struct told *told, const struct pf_key *key)
@@ -125,6 +133,9 @@ static bool nothing_new(const struct told *now, const struct told *before)
     bool same = now->pf_count == before->pf_count &&
                 now->port_count == before->port_count &&
                 now->setting_count == before->setting_count &&
+                now->vm_count == before->vm_count &&
+                now->external_vcpus == before->external_vcpus &&
+                now->external_memory_mib == before->external_memory_mib &&
                 revision_compare(&now->accepted, &before->accepted) == 0 &&
                 before->facts &&
                 (now->facts == before->facts ||
@@ -137,6 +148,9 @@ static bool nothing_new(const struct told *now, const struct told *before)
     if (same && now->setting_count)
         same = memcmp(now->settings, before->settings,
                       now->setting_count * sizeof *now->settings) == 0;
+    if (same && now->vm_count)
+        same = memcmp(now->vms, before->vms,
+                      now->vm_count * sizeof *now->vms) == 0;
     return same;
 }
 
@@ -149,6 +163,8 @@ static struct inventory *inventory_of(const struct told *told,
     for (size_t i = 0; i < told->pf_count; i++)
         count += !base || !is_told(base, told->pfs[i]);
     struct inventory *made = inventory_like(facts, count);
+    made->external_vcpus = told->external_vcpus;
+    made->external_memory_mib = told->external_memory_mib;
     for (size_t i = 0, k = 0; i < told->pf_count; i++) {
         if (!base || !is_told(base, told->pfs[i]))
             made->pfs[k++] = ref_get(told->pfs[i]);
@@ -163,8 +179,8 @@ static struct observed *make_report(struct agent *agent,
     size_t gone = 0;
     for (size_t i = 0; base && i < base->pf_count; i++)
         gone += !told_pf(told, &base->pfs[i]->key);
-    struct observed *report =
-        observed_new(told->port_count, gone, told->setting_count, 0);
+    struct observed *report = observed_new(told->port_count, gone,
+                                           told->setting_count, told->vm_count);
     const struct agent_state *state = reconcile_state_scalars(agent->core);
     report->cluster_id = state->cluster_id;
     str_copy(report->host, agent->name);
@@ -189,6 +205,8 @@ static struct observed *make_report(struct agent *agent,
     if (told->setting_count)
         memcpy(report->pfs, told->settings,
                told->setting_count * sizeof *told->settings);
+    if (told->vm_count)
+        memcpy(report->vms, told->vms, told->vm_count * sizeof *told->vms);
     return report;
 }
 
@@ -347,6 +365,10 @@ static void forget_absent(struct agent *agent, const struct told *told)
     for (size_t i = 0; i < told->port_count; i++) {
         if (told->ports[i].phase == PORT_ABSENT)
             reconcile_forget(agent->core, &told->ports[i].id);
+    }
+    for (size_t i = 0; i < told->vm_count; i++) {
+        if (told->vms[i].phase == VM_PHASE_ABSENT)
+            reconcile_forget_vm(agent->core, &told->vms[i].id);
     }
 }
 

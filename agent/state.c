@@ -82,6 +82,8 @@ char *state_text(const struct agent_state *state, bool pretty)
     json_object_set_new(root, "managed", managed);
     json_object_set_new(root, "probed", probed);
     json_object_set_new(root, "pf_changes", state_changes_value(state));
+    json_object_set_new(root, "vms", state_vms_value(state));
+    json_object_set_new(root, "holds", state_holds_value(state));
     return pretty ? json_dumps(root, JSON_INDENT(2)) : json_text(root);
 }
 
@@ -263,6 +265,7 @@ static int read_root(const json_t *root, struct agent_state *state,
 {
     struct json_reader reader;
     const json_t *managed = NULL, *probed = NULL, *changes = NULL;
+    const json_t *vms = NULL, *holds = NULL;
     uint64_t version = 0;
     json_reader_begin(&reader, root, "", err);
     json_take_u64(&reader, "version", true, 1, UINT32_MAX, &version);
@@ -279,8 +282,12 @@ static int read_root(const json_t *root, struct agent_state *state,
     json_take_array(&reader, "managed", true, MANAGED_LIMIT, &managed);
     json_take_array(&reader, "probed", true, PROBED_MAX, &probed);
     json_take_array(&reader, "pf_changes", false, DOCUMENT_PFS_MAX, &changes);
+    json_take_array(&reader, "vms", false, DOCUMENT_VMS_MAX, &vms);
+    json_take_array(&reader, "holds", false, HOLDS_MAX, &holds);
     if (json_reader_end(&reader, false, NULL) < 0 ||
-        read_lists(managed, probed, state, err) < 0)
+        read_lists(managed, probed, state, err) < 0 ||
+        state_vms_read(vms, state, err) < 0 ||
+        state_holds_read(holds, state, err) < 0)
         return -1;
     return state_changes_read(changes, state, err);
 }

@@ -19,3 +19,10 @@ int state_read_condition(const json_t *value, struct condition *condition,
 json_t *state_changes_value(const struct agent_state *state);
 int state_changes_read(const json_t *list, struct agent_state *state,
                        struct error *err);
+/* state_vm.c: the same of VMs and of holds. */
+json_t *state_vms_value(const struct agent_state *state);
+json_t *state_holds_value(const struct agent_state *state);
+int state_vms_read(const json_t *list, struct agent_state *state,
+                   struct error *err);
+int state_holds_read(const json_t *list, struct agent_state *state,
+                     struct error *err);

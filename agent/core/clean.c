@@ -177,9 +177,9 @@ static void write_failed(struct reconcile *r, struct entry *entry, int64_t now,
 
 /* The MAC of a probe may still be on the PF's own filter, also from before a
  * crash. Looked for first, so that nothing of the PF is written in vain. */
-static void hold_done(struct reconcile *r, struct entry *entry, int64_t now,
-                      const struct action *action,
-                      const struct action_result *result)
+static void probe_hold_done(struct reconcile *r, struct entry *entry,
+                            int64_t now, const struct action *action,
+                            const struct action_result *result)
 {
     const struct error *err = &result->err;
     if (result->failed && err->code != ERROR_UNSUPPORTED) {
@@ -241,11 +241,18 @@ bool clean_done(struct reconcile *r, struct entry *entry, int64_t now,
     case ACTION_HELD:
     case ACTION_LET_GO:
     case ACTION_HOLD:
-        hold_done(r, entry, now, action, result);
+        probe_hold_done(r, entry, now, action, result);
         break;
     case ACTION_READ:
     case ACTION_SAVE:
     case ACTION_PF_SET:
+    case ACTION_ORDER:
+    case ACTION_EVIDENCE:
+    case ACTION_ANNOUNCE:
+    case ACTION_LEARNING:
+    case ACTION_LEARNING_OFF:
+    case ACTION_TAP_VLAN:
+    case ACTION_TAP_READ:
         if (result->failed)
             clean_fails(r, entry, now, "", err->msg);
         else

@@ -121,6 +121,7 @@ int reconcile_desired(struct reconcile *r, const struct desired *doc,
             want_put(r, &doc->ports[i]);
     }
     pf_wishes_take(r, doc);
+    vms_take(r, doc);
     mark_unknown(r);
     r->replan = true;
     return 0;

@@ -5,6 +5,7 @@
 
 #include "agent/core/managed.h"
 #include "agent/core/reconcile.h"
+#include "agent/core/vm_parts.h"
 #include "common/base/rng.h"
 #include "common/base/timestamp.h"
 
@@ -76,6 +77,7 @@ struct entry {
     int64_t readback_at;
     uint64_t pf_signature; /* when it failed */
     int64_t vanished_at;   /* 0 = the VF is there */
+    bool plugged;          /* a running domain of ours has it, as last known */
     struct probe *probe;   /* owned; PROBING only */
 };
 
@@ -85,6 +87,7 @@ struct want {
     struct condition condition;
     uint64_t durable_at; /* ABSENT is told once this version is durable */
     int64_t since;       /* when the document brought it */
+    struct way way;      /* of its frames, in this life */
 };
 
 /* A change of a PF: what is durable of it, and how far it is in this life. */
@@ -163,6 +166,21 @@ struct reconcile {
     struct pf_work **works; /* ordered by key */
     size_t pf_wish_count, pf_wish_capacity;
     struct pf_wish *pf_wishes;
+
+    /* What libvirt told last: see reconcile_domains(). */
+    const struct domain_list
+        *domains;            /* a reference; NULL = nothing is known */
+    bool no_libvirt;         /* it is not asked at all */
+    char domains_why[160];   /* NULL: why */
+    uint32_t external_vcpus; /* of domains that aren't ours */
+    uint64_t external_memory_mib;
+    size_t vm_count, vm_capacity;
+    struct vm_slot **vms; /* ordered by id */
+    size_t hold_count, hold_capacity;
+    struct hold_slot *holds; /* ordered by port */
+    size_t uplink_count, uplink_capacity;
+    struct uplink_slot *uplinks;
+    size_t way_cursor; /* where way_next() goes on */
 };
 
 /* ---- set.c: the set of entries and wants -------------------------------------- */
@@ -227,7 +245,8 @@ uint64_t pf_signature(const struct pf *pf);
 void plan(struct reconcile *r, int64_t now);
 
 /* ---- view.c ------------------------------------------------------------------------ */
-/* What is told of a wanted port; of what is held for one. */
+/* What is told of a wanted port, but for what its virtio leg adds; of what is
+ * held for one. */
 void view_want(const struct reconcile *r, const struct want *want,
                struct observed_port *out);
 void view_entry(const struct reconcile *r, const struct entry *entry,
@@ -317,6 +336,8 @@ uint32_t probe_speed(const struct pf *pf);
 void probe_finish(struct reconcile *r, struct entry *entry, int64_t now);
 /* Put what probes found into a view. */
 void probe_overlay(const struct reconcile *r, struct pf *pf);
+/* A MAC may sit on the PF's own filter beside a VF's, as far as is known. */
+bool probe_has_dual_delivery(const struct reconcile *r, const struct pf *pf);
 /* What is told of a field or trait that was tried with the link up and down;
  * unknown = not tried so. */
 struct capability probe_combine(const struct capability *up,

@@ -44,27 +44,46 @@ bool managed_move_allowed(enum managed_phase from, enum managed_phase to)
            (moves[from] & (1u << to)) != 0;
 }
 
+const char *vm_run_name(enum vm_run run)
+{
+    static const char *const names[] = {
+#define X(name, text) text,
+        VM_RUNS(X)
+#undef X
+    };
+    return run < VM_RUN_MAX ? names[run] : "?";
+}
+
+enum vm_run vm_run_parse(const char *name)
+{
+    for (unsigned i = 0; i < VM_RUN_MAX; i++) {
+        if (strcmp(name, vm_run_name((enum vm_run)i)) == 0)
+            return (enum vm_run)i;
+    }
+    return VM_RUN_MAX;
+}
+
 void agent_state_done(struct agent_state *state)
 {
     free(state->managed);
     free(state->probed);
     free(state->changes);
+    free(state->vms);
+    free(state->holds);
     memset(state, 0, sizeof *state);
+}
+
+static void *copy(const void *array, size_t count, size_t size)
+{
+    return count ? mem_dup(array, count * size) : NULL;
 }
 
 void agent_state_copy(struct agent_state *to, const struct agent_state *from)
 {
     *to = *from;
-    to->managed = NULL;
-    to->probed = NULL;
-    to->changes = NULL;
-    if (from->managed_count)
-        to->managed =
-            mem_dup(from->managed, from->managed_count * sizeof *from->managed);
-    if (from->probed_count)
-        to->probed =
-            mem_dup(from->probed, from->probed_count * sizeof *from->probed);
-    if (from->change_count)
-        to->changes =
-            mem_dup(from->changes, from->change_count * sizeof *from->changes);
+    to->managed = copy(from->managed, from->managed_count, sizeof *to->managed);
+    to->probed = copy(from->probed, from->probed_count, sizeof *to->probed);
+    to->changes = copy(from->changes, from->change_count, sizeof *to->changes);
+    to->vms = copy(from->vms, from->vm_count, sizeof *to->vms);
+    to->holds = copy(from->holds, from->hold_count, sizeof *to->holds);
 }

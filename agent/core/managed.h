@@ -10,6 +10,8 @@
 #pragma once
 
 #include "agent/core/pf_setting.h"
+#include "agent/core/vm_life.h"
+#include "agent/core/way.h"
 #include "common/base/uuid.h"
 #include "common/model/policy.h"
 #include "common/model/vm.h"
@@ -95,10 +97,12 @@ struct agent_state {
     struct uuid adopt;      /* also accept this cluster's, once; zero = none */
     struct revision accepted; /* highest document revision accepted */
     uint64_t incarnation;     /* rises at each start of the agent */
-    size_t managed_count, probed_count, change_count;
+    size_t managed_count, probed_count, change_count, vm_count, hold_count;
     struct managed *managed;
     struct probed *probed;
     struct pf_change *changes; /* of PFs, ordered by key; one each */
+    struct vm_record *vms;     /* ordered by id */
+    struct hold *holds;        /* ordered by port */
 };
 /* Frees the arrays, zeroes the rest. */
 void agent_state_done(struct agent_state *state);

@@ -138,7 +138,7 @@ static void plan_entry(struct reconcile *r, struct entry *entry, int64_t now)
  * that it had is proof enough to clean it. */
 static bool is_leftover(const struct reconcile *r, const struct desired_port *d)
 {
-    if (!d->absent || !d->has_claim)
+    if (!d->has_claim || (!d->absent && d->path == PATH_VF))
         return false;
     const struct vf *vf = vf_of(r, &d->claim.pf, d->claim.vf_index);
     const struct pf_slot *slot = slot_of(r, &d->claim.pf);
@@ -188,8 +188,11 @@ static void plan_want(struct reconcile *r, struct want *want, int64_t now)
             take_vf(r, d, MANAGED_CLEANING, now);
         return;
     }
-    if (d->path != PATH_VF || !d->has_claim)
+    if (d->path != PATH_VF || !d->has_claim) {
+        if (is_leftover(r, d))
+            take_vf(r, d, MANAGED_CLEANING, now);
         return;
+    }
     const struct entry *holder = entry_at(r, &d->claim.pf, d->claim.vf_index);
     if (holder && uuid_equal(&holder->m.port, &d->id))
         return;
@@ -220,10 +223,13 @@ void plan(struct reconcile *r, int64_t now)
     r->plan_at = INT64_MAX;
     if (!r->facts)
         return;
+    ties_make(r);
     for (size_t i = 0; i < r->entry_count; i++)
         plan_entry(r, r->entries[i], now);
     for (size_t i = 0; i < r->want_count; i++)
         plan_want(r, &r->wants[i], now);
+    ways_plan(r, now);
+    vms_plan(r, now);
     pf_plan(r, now);
     if (!r->config.skip_probing)
         probe_plan(r, now, &r->plan_at);

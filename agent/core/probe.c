@@ -280,3 +280,18 @@ void probe_overlay(const struct reconcile *r, struct pf *pf)
     for (unsigned i = 0; i < POLICY_FIELD_MAX; i++)
         tell_speed(&pf->capabilities.field[i], speed);
 }
+
+bool probe_has_dual_delivery(const struct reconcile *r, const struct pf *pf)
+{
+    const unsigned trait = CAPABILITY_TRAIT_DUAL_DELIVERY;
+    char key[PROBED_KEY_SIZE];
+    probe_key(r, pf, key);
+    const struct probed *up = find_result(r, key, true, probe_speed(pf), true);
+    const struct probed *down = find_result(r, key, false, 0, true);
+    struct capabilities none = capabilities_unknown();
+    struct capability found = probe_combine(
+        up ? &up->capabilities.trait[trait] : &none.trait[trait],
+        down ? &down->capabilities.trait[trait] : &none.trait[trait]);
+    found = capability_merge(&pf->capabilities.trait[trait], &found);
+    return found.support != CAPABILITY_UNSUPPORTED;
+}

@@ -46,8 +46,10 @@ static void put_pf(struct reconcile *r, const struct pf *pf)
     slot->pf = pf_dup(pf);
     slot->readings++;
     take_readbacks(r, slot->pf);
-    if (!same)
+    if (!same) {
         pf_changed(r, &pf->key);
+        holds_doubt(r, &pf->key);
+    }
     pf_seen(r, &pf->key);
 }
 
@@ -80,6 +82,7 @@ void reconcile_inventory(struct reconcile *r, int64_t now,
     const struct inventory *old = r->facts;
     r->facts = ref_get(inventory);
     ref_put(old);
+    ways_recheck(r);
     r->replan = true;
 }
 

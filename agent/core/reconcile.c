@@ -18,6 +18,13 @@ struct reconcile *reconcile_new(const struct reconcile_config *config,
     r->state.managed = NULL;
     r->state.probed = NULL;
     r->state.changes = NULL;
+    r->state.vms = NULL;
+    r->state.holds = NULL;
+    if (r->config.plug_deadline_ns == 0)
+        r->config.plug_deadline_ns = WAY_PLUG_DEADLINE_NS;
+    if (r->config.unplug_deadline_ns == 0)
+        r->config.unplug_deadline_ns = WAY_UNPLUG_DEADLINE_NS;
+    str_copy(r->domains_why, "it has not been asked yet");
     r->plan_at = INT64_MAX;
     for (size_t i = 0; i < state->managed_count; i++) {
         struct entry *entry = entry_add(r, &state->managed[i]);
@@ -31,6 +38,8 @@ struct reconcile *reconcile_new(const struct reconcile_config *config,
         work->intent = 0;
         work->resumed = true;
     }
+    vms_load(r, state);
+    holds_load(r, state);
     agent_state_done(state);
     r->state.incarnation++;
     r->incarnation_version = ++r->version;
@@ -52,6 +61,9 @@ void reconcile_free(struct reconcile *r)
     free(r->wants);
     free(r->probed);
     works_done(r);
+    vms_done(r);
+    free(r->holds);
+    free(r->uplinks);
     agent_state_done(&r->state);
     free(r);
 }
@@ -108,8 +120,8 @@ static bool is_allowed(struct reconcile *r, struct entry *entry, int64_t now,
     bool cleaning = m->phase == MANAGED_CLEANING;
     struct condition before = m->condition;
     bool allowed =
-        rules_allow(r, cleaning ? PURPOSE_CLEAN : PURPOSE_APPLY, &m->claim.pf,
-                    m->claim.vf_index, &m->policy.mac, now, &m->condition);
+        rules_allow(r, purpose_of(entry), &m->claim.pf, m->claim.vf_index,
+                    &m->policy.mac, now, &m->condition);
     if (allowed) {
         entry->vanished_at = 0;
         return true;
@@ -168,7 +180,8 @@ bool reconcile_next(struct reconcile *r, int64_t now, struct action *action,
     if (r->saved == 0 && next_save(r, now, action, &later))
         return true;
     plan(r, now);
-    if (r->facts && pf_next(r, now, action, &later))
+    if (r->facts &&
+        (pf_next(r, now, action, &later) || way_next(r, now, action, &later)))
         return true;
     for (size_t n = 0; r->facts && n < r->entry_count; n++) {
         size_t i = (r->cursor + n) % r->entry_count;
@@ -238,6 +251,12 @@ static void take_reading(struct reconcile *r, struct entry *entry, int64_t now,
         pf_changed(r, &entry->m.claim.pf);
 }
 
+/* Holds, evidence and the like are also of a port, not of a VF that is held. */
+static bool is_of_a_way(const struct action *action)
+{
+    return !uuid_is_zero(&action->port) || action->kind > ACTION_PF_SET;
+}
+
 bool reconcile_done(struct reconcile *r, int64_t now,
                     const struct action *action,
                     const struct action_result *result)
@@ -252,6 +271,10 @@ bool reconcile_done(struct reconcile *r, int64_t now,
     }
     if (action->kind == ACTION_PF_SET)
         return pf_done(r, now, action, result);
+    if (is_of_a_way(action)) {
+        way_done(r, now, action, result);
+        return false;
+    }
     struct entry *entry = entry_at(r, &action->pf, action->vf_index);
     if (!entry)
         return false;
@@ -297,6 +320,8 @@ const struct agent_state *reconcile_state(struct reconcile *r)
         r->probed_count
             ? mem_dup(r->probed, r->probed_count * sizeof *r->probed)
             : NULL;
+    vms_store(r, state);
+    holds_store(r, state);
     return state;
 }
 
@@ -320,7 +345,9 @@ bool reconcile_is_settled(const struct reconcile *r)
     }
     for (size_t i = 0; settled && i < r->work_count; i++)
         settled = !pf_change_runs(&r->works[i]->c);
-    return settled;
+    for (size_t i = 0; settled && i < r->vm_count; i++)
+        settled = !r->vms[i]->order.active;
+    return settled && holds_settled(r);
 }
 
 bool reconcile_is_durable(const struct reconcile *r)

@@ -26,6 +26,9 @@ struct reconcile_config {
     struct uuid boot_id; /* of the host, now */
     uint64_t seed;
     bool skip_probing;
+    /* After which a plugged VF that the guest does not use is told degraded, and
+     * after which a VF that the guest keeps is told kept; 0 = as in way.h. */
+    int64_t plug_deadline_ns, unplug_deadline_ns;
 };
 /* Takes what 'state' holds (and leaves it empty). */
 struct reconcile *reconcile_new(const struct reconcile_config *config,
@@ -43,12 +46,16 @@ void reconcile_inventory(struct reconcile *r, int64_t now,
 /* A later reading of one PF; NULL = it is gone. */
 void reconcile_pf(struct reconcile *r, int64_t now, const struct pf_key *key,
                   const struct pf *pf);
-/* What libvirt tells; keeps a reference. NULL: nothing is known, 'why' says why. */
+/* What libvirt tells; keeps a reference. NULL: nothing is known, 'why' says why;
+ * without 'why': libvirt is not asked on this host at all. To be called whenever
+ * orders may have ended, too. */
 void reconcile_domains(struct reconcile *r, int64_t now,
                        const struct domain_list *domains, const char *why);
 /* The scheduler durably knows that this port is absent: forget it, unless it is
  * wanted again since. */
 void reconcile_forget(struct reconcile *r, const struct uuid *port);
+/* The same of a VM. */
+void reconcile_forget_vm(struct reconcile *r, const struct uuid *vm);
 /* The incarnation must be above this; see STALE_REPORT. */
 void reconcile_raise_incarnation(struct reconcile *r, uint64_t above);
 
@@ -100,14 +107,21 @@ bool reconcile_guarded(const struct reconcile *r, struct guarded *out);
 /* ---- actions ------------------------------------------------------------------ */
 
 enum action_kind {
-    ACTION_SAVE,   /* make reconcile_state() durable */
-    ACTION_READ,   /* vf_read */
-    ACTION_WRITE,  /* vf_write of 'fields' of 'policy' */
-    ACTION_RESET,  /* vf_reset */
-    ACTION_HOLD,   /* mac_hold of 'policy.mac', on */
-    ACTION_LET_GO, /* the same, off */
-    ACTION_HELD,   /* mac_held of 'policy.mac' */
-    ACTION_PF_SET, /* pf_set to 'target' */
+    ACTION_SAVE,         /* make reconcile_state() durable */
+    ACTION_READ,         /* vf_read */
+    ACTION_WRITE,        /* vf_write of 'fields' of 'policy' */
+    ACTION_RESET,        /* vf_reset */
+    ACTION_HOLD,         /* mac_hold of 'policy.mac', on */
+    ACTION_LET_GO,       /* the same, off */
+    ACTION_HELD,         /* mac_held of 'policy.mac' */
+    ACTION_PF_SET,       /* pf_set to 'target' */
+    ACTION_ORDER,        /* domain_order of 'order' */
+    ACTION_EVIDENCE,     /* vf_evidence */
+    ACTION_ANNOUNCE,     /* of 'policy.mac' and its VLAN out of 'netdev' */
+    ACTION_LEARNING,     /* learning_read of 'netdev' */
+    ACTION_LEARNING_OFF, /* learning_set off of 'netdev' */
+    ACTION_TAP_VLAN,     /* of 'netdev' on 'bridge' to 'policy.vlan' */
+    ACTION_TAP_READ,     /* of 'netdev', which 'order.domain' has */
 };
 struct action {
     enum action_kind kind;
@@ -117,13 +131,18 @@ struct action {
     struct policy policy;
     struct pf_target target; /* PF_SET */
     uint64_t version;        /* SAVE: of the state */
+    struct uuid vm, port;    /* on whose behalf; zero: of the VF's entry */
+    char netdev[NETDEV_NAME_SIZE], bridge[NETDEV_NAME_SIZE];
+    struct domain_order order; /* ORDER; its texts last until the next input */
 };
 struct action_result {
     bool failed;
     struct error err;     /* failed */
-    bool pending;         /* PF_SET: it is under way */
-    struct policy policy; /* READ */
+    bool pending;         /* PF_SET, ORDER: it is under way */
+    struct policy policy; /* READ, TAP_READ */
     bool held;            /* HELD */
+    bool learns;          /* LEARNING */
+    struct vf_evidence evidence;
 };
 /* False: nothing to do before *wake (INT64_MAX = until an input comes). */
 bool reconcile_next(struct reconcile *r, int64_t now, struct action *action,
@@ -166,3 +185,9 @@ size_t reconcile_ports(const struct reconcile *r, struct observed_port *out,
 /* The same of all PFs that something is set for, or whose change is remembered. */
 size_t reconcile_pfs(const struct reconcile *r, struct observed_pf *out,
                      size_t max);
+/* The same of all VMs that are wanted, or remembered. */
+size_t reconcile_vms(const struct reconcile *r, struct observed_vm *out,
+                     size_t max);
+/* What active domains that aren't ours use, as last known. */
+void reconcile_external(const struct reconcile *r, uint32_t *vcpus,
+                        uint64_t *memory_mib);

@@ -16,6 +16,9 @@ struct facts {
     bool whole;                 /* the claim is of the PF itself */
     bool changing;              /* the PF itself is being changed */
     bool waits;                 /* a change of it waits for a probe's end */
+    bool own;                   /* who uses the VF is the VM that wants it */
+    bool unheld;                /* its MAC is to be held first */
+    const char *vm_stays;       /* its VM is to go first: why it has not */
 };
 
 static bool pf_is_gone(const struct facts *f)
@@ -40,7 +43,7 @@ static bool pf_has_vfs(const struct facts *f)
 
 static bool pf_is_used(const struct facts *f)
 {
-    return f->whole && f->pf->used_by[0] != '\0';
+    return f->whole && f->pf->used_by[0] != '\0' && !f->own;
 }
 
 static void say_has_vfs(const struct facts *f, char *text, size_t size)
@@ -74,7 +77,43 @@ static bool vf_is_held(const struct facts *f)
 
 static bool vf_is_used(const struct facts *f)
 {
-    return f->vf && f->vf->state == VF_EXTERNAL;
+    return f->vf && f->vf->state == VF_EXTERNAL && !f->own;
+}
+
+static bool vf_is_plugged(const struct facts *f)
+{
+    return f->holder && f->holder->plugged;
+}
+
+static bool vm_stays(const struct facts *f)
+{
+    return f->vm_stays != NULL;
+}
+
+static bool mac_is_unheld(const struct facts *f)
+{
+    return f->unheld;
+}
+
+static void say_plugged(const struct facts *f, char *text, size_t size)
+{
+    (void)f;
+    snprintf(text, size,
+             "a running domain has the VF; it is cleaned when the guest has "
+             "let it go");
+}
+
+static void say_vm_stays(const struct facts *f, char *text, size_t size)
+{
+    snprintf(text, size, "%s", f->vm_stays);
+}
+
+static void say_unheld(const struct facts *f, char *text, size_t size)
+{
+    (void)f;
+    snprintf(text, size,
+             "the port's MAC is put on the uplink's own filter first, so that "
+             "its virtio leg goes on");
 }
 
 /* A dirty VF is taken only by the port whose MAC is on it: then it was set for
@@ -192,11 +231,51 @@ static const struct rule {
     {pf_has_vfs, PURPOSE_TAKE, "PfHasVfs", say_has_vfs},
     {vf_is_held, PURPOSE_TAKE | PURPOSE_PROBE, "VfHeld", say_held},
     {vf_is_used, PURPOSE_TAKE | PURPOSE_PROBE, "VfExternal", say_used},
+    {vf_is_plugged, PURPOSE_CLEAN, "VfPlugged", say_plugged},
+    {vm_stays, PURPOSE_CLEAN, "VmNotGone", say_vm_stays},
+    {mac_is_unheld, PURPOSE_APPLY, "MacNotHeld", say_unheld},
     {vf_is_used, PURPOSE_CLEAN, "VfInUse", say_in_use},
     {pf_is_used, PURPOSE_TAKE, "PfExternal", say_pf_used},
     {pf_is_used, PURPOSE_CLEAN, "PfInUse", say_pf_in_use},
     {vf_is_dirty, PURPOSE_TAKE | PURPOSE_PROBE, "VfNotClean", say_dirty},
 };
+
+/* The domain goes before its VFs; one that is being started may have them any
+ * moment. */
+static const char *why_vm_stays(const struct reconcile *r,
+                                const struct uuid *id)
+{
+    const struct vm_slot *vm = vm_at(r, id);
+    if (!vm)
+        return NULL;
+    bool starts =
+        vm->started_at || (vm->order.active && vm->order.kind == DOMAIN_START);
+    if (starts)
+        return "its VM is being started; it is cleaned when the domain is "
+               "known "
+               "to run without it";
+    bool managed = vm->has_record || (vm->wanted && vm->domain &&
+                                      vm->d.lifecycle == LIFECYCLE_MANAGED);
+    if (vm->wanted && vm->d.absent && managed && !vm_is_gone(r, vm))
+        return "its VM's domain is destroyed and undefined first";
+    return NULL;
+}
+
+/* Its own VM has it: our memory of it was lost, or the domain was there first. */
+static bool is_own(const struct reconcile *r, const struct pf_key *pf,
+                   uint16_t vf_index)
+{
+    for (size_t i = 0; i < r->want_count; i++) {
+        const struct want *want = &r->wants[i];
+        const struct claim *claim = &want->d.claim;
+        bool here = want->way.plugged && want->way.right && want->d.has_claim &&
+                    claim->vf_index == vf_index &&
+                    pf_key_compare(&claim->pf, pf) == 0;
+        if (here && !want->d.absent)
+            return true;
+    }
+    return false;
+}
 
 bool rules_allow(const struct reconcile *r, enum purpose purpose,
                  const struct pf_key *pf, uint16_t vf_index,
@@ -213,6 +292,12 @@ bool rules_allow(const struct reconcile *r, enum purpose purpose,
                           .vf = slot ? pf_vf(slot->pf, vf_index) : NULL,
                           .holder = entry_at(r, pf, vf_index),
                           .mac = mac};
+    if (purpose == PURPOSE_TAKE)
+        facts.own = is_own(r, pf, vf_index);
+    if (purpose == PURPOSE_CLEAN && facts.holder)
+        facts.vm_stays = why_vm_stays(r, &facts.holder->m.vm);
+    if (purpose == PURPOSE_APPLY && facts.holder)
+        facts.unheld = hold_is_awaited(r, &facts.holder->m.port);
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         if (!(rules[i].purposes & purpose) || !rules[i].holds(&facts))
             continue;

@@ -229,6 +229,16 @@ void pf_condition(struct condition *condition, int64_t now,
     va_end(list);
 }
 
+void other_condition(struct condition *condition, const char *type, int64_t now,
+                     enum condition_status status, const char *reason,
+                     const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    condition_vfill(condition, type, now, status, reason, "", format, list);
+    va_end(list);
+}
+
 void entry_condition(struct reconcile *r, struct entry *entry, int64_t now,
                      enum condition_status status, const char *reason,
                      const char *field, const char *format, ...)

@@ -5,6 +5,7 @@
 #include "common/base/str.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static uint8_t state_of(const struct entry *entry)
 {
@@ -39,6 +40,8 @@ static void overlay_vf(const struct reconcile *r, const struct pf *pf,
     const struct entry *entry = entry_at(r, &pf->key, vf->index);
     if (entry) {
         vf->state = state_of(entry);
+        if (vf->state == VF_CLAIMED && entry->plugged)
+            vf->state = VF_ATTACHED;
         vf->port = entry->m.port;
         vf->reason = vf->state == VF_QUARANTINED
                          ? unclean(entry->m.condition.field)
@@ -151,7 +154,9 @@ static void tell_absent(const struct reconcile *r, const struct want *want,
      * and the plan made, else is_leftover() could not see the port's MAC on
      * it. */
     bool unread = (vf && vf->observed_at == 0) || r->replan;
-    bool proven = !entry && !unread && r->facts && want->durable_at <= r->saved;
+    bool proven = !entry && !unread && r->facts &&
+                  want->durable_at <= r->saved &&
+                  !hold_is_there(r, &want->d.id);
     if (entry)
         view_entry(r, entry, out);
     out->phase = proven ? PORT_ABSENT : PORT_CLEANING;
@@ -164,6 +169,45 @@ static void tell_absent(const struct reconcile *r, const struct want *want,
                        "Cleaning", "", "not yet known to be clean");
     if (!proven)
         not_durable(r, entry, &out->condition);
+}
+
+/* On its virtio path. A VF that is claimed still is being given up: it counts as
+ * held until it was proven clean. */
+static void tell_virtio(const struct reconcile *r, const struct want *want,
+                        struct observed_port *out)
+{
+    const struct desired_port *d = &want->d;
+    const struct entry *entry = held_for(r, &d->id);
+    const struct vf *vf =
+        d->has_claim ? vf_of(r, &d->claim.pf, d->claim.vf_index) : NULL;
+    bool unread = !r->facts || r->replan || (vf && vf->observed_at == 0);
+    if (entry) {
+        view_entry(r, entry, out);
+        out->revision = d->revision;
+        out->phase = PORT_PENDING;
+        return;
+    }
+    out->has_claim = d->has_claim && (unread || want->durable_at > r->saved);
+    if (!out->has_claim)
+        memset(&out->claim, 0, sizeof out->claim);
+    if (*want->way.tap_condition.type)
+        out->condition = want->way.tap_condition;
+    else
+        condition_fill(&out->condition, want->since, CONDITION_UNKNOWN, "NoVf",
+                       "",
+                       "the port is on its virtio path, and its VM does not "
+                       "run: there is nothing whose policy could be read");
+    if (out->condition.status == CONDITION_TRUE)
+        out->phase = PORT_APPLIED;
+}
+
+/* The policy is applied when it is on both: the VF and the virtio leg. */
+static void tell_both(const struct want *want, struct observed_port *out)
+{
+    if (out->phase != PORT_APPLIED || way_tap_proven(want))
+        return;
+    out->phase = PORT_PENDING;
+    out->condition = want->way.tap_condition;
 }
 
 void view_want(const struct reconcile *r, const struct want *want,
@@ -181,10 +225,7 @@ void view_want(const struct reconcile *r, const struct want *want,
         return;
     }
     if (d->path != PATH_VF || !d->has_claim) {
-        condition_fill(&out->condition, want->since, CONDITION_UNKNOWN, "NoVf",
-                       "",
-                       "the port is on its virtio path: there is no VF whose "
-                       "policy could be read");
+        tell_virtio(r, want, out);
         return;
     }
     const struct entry *entry = entry_at(r, &d->claim.pf, d->claim.vf_index);
@@ -207,8 +248,11 @@ size_t reconcile_ports(const struct reconcile *r, struct observed_port *out,
 {
     size_t count = 0;
     for (size_t i = 0; i < r->want_count; i++, count++) {
-        if (count < max)
+        if (count < max) {
             view_want(r, &r->wants[i], &out[count]);
+            tell_both(&r->wants[i], &out[count]);
+            way_tell(r, &r->wants[i], &out[count].way);
+        }
     }
     for (size_t i = 0; i < r->entry_count; i++) {
         const struct entry *entry = r->entries[i];

@@ -35,7 +35,9 @@ static struct agent_state sample(void)
                                 .accepted = {3, 41},
                                 .managed_count = 2,
                                 .probed_count = 1,
-                                .change_count = 1};
+                                .change_count = 1,
+                                .vm_count = 1,
+                                .hold_count = 1};
     state.cluster_id.bytes[3] = 9;
     state.managed = mem_calloc(2, sizeof *state.managed);
     state.probed = mem_calloc(1, sizeof *state.probed);
@@ -95,6 +97,19 @@ static struct agent_state sample(void)
     c->refused = true;
     str_copy(c->condition.type, "PfConfigured");
     str_copy(c->condition.reason, "SettingRefused");
+    state.vms = mem_calloc(1, sizeof *state.vms);
+    struct vm_record *vm = &state.vms[0];
+    vm->vm.bytes[0] = 2;
+    vm->revision = (struct revision){3, 38};
+    vm->boot_id.bytes[5] = 4;
+    vm->run = VM_RUN_FAILED;
+    str_copy(vm->condition.type, "Running");
+    str_copy(vm->condition.reason, "StartFailed");
+    state.holds = mem_calloc(1, sizeof *state.holds);
+    struct hold *hold = &state.holds[0];
+    hold->port.bytes[0] = 1;
+    pf_key_parse("0000:3b:00.0", &hold->pf);
+    mac_parse("52:54:00:00:00:01", &hold->mac);
     return state;
 }
 
@@ -127,6 +142,18 @@ START_TEST(all_of_the_state_reads_back_as_it_was_written)
     ck_assert_int_eq(c->deadline, state.changes[0].deadline);
     ck_assert(c->signature == state.changes[0].signature);
     ck_assert(uuid_equal(&c->boot_id, &state.changes[0].boot_id));
+    ck_assert_uint_eq(back.vm_count, 1);
+    const struct vm_record *vm = &back.vms[0];
+    ck_assert(uuid_equal(&vm->vm, &state.vms[0].vm));
+    ck_assert(uuid_equal(&vm->boot_id, &state.vms[0].boot_id));
+    ck_assert_uint_eq(vm->run, VM_RUN_FAILED);
+    ck_assert_uint_eq(vm->revision.revision, 38);
+    ck_assert_str_eq(vm->condition.reason, "StartFailed");
+    ck_assert_uint_eq(back.hold_count, 1);
+    const struct hold *hold = &back.holds[0];
+    ck_assert(uuid_equal(&hold->port, &state.holds[0].port));
+    ck_assert_str_eq(hold->pf.text, "0000:3b:00.0");
+    ck_assert(mac_compare(&hold->mac, &state.holds[0].mac) == 0);
     agent_state_done(&state);
     agent_state_done(&back);
 }
@@ -143,6 +170,47 @@ START_TEST(a_claim_of_a_whole_PF_reads_back_as_one)
     ck_assert_uint_eq(back.managed[0].claim.vf_index, CLAIM_WHOLE_PF);
     agent_state_done(&state);
     agent_state_done(&back);
+}
+END_TEST
+
+/* What an older agent did not write is not there. */
+START_TEST(a_file_of_before_VMs_is_read)
+{
+    struct agent_state state = sample(), back = {0};
+    struct error err = {0};
+    auto_free char *text = state_text(&state, false);
+    char *list = strstr(text, ",\"vms\":");
+    ck_assert_ptr_nonnull(list);
+    memcpy(list, "}", 2);
+    ck_assert_msg(state_parse(text, strlen(text), &back, &err) == 0, "%s",
+                  err.msg);
+    ck_assert_uint_eq(back.vm_count, 0);
+    ck_assert_uint_eq(back.hold_count, 0);
+    ck_assert_uint_eq(back.change_count, 1);
+    agent_state_done(&state);
+    agent_state_done(&back);
+}
+END_TEST
+
+START_TEST(a_record_of_a_VM_or_a_hold_that_makes_no_sense_is_refused)
+{
+    static const struct {
+        const char *good, *bad;
+    } changes[] = {
+        {"\"run\":\"failed\"", "\"run\":\"flying\""},
+        {"\"mac\":\"52:54:00:00:00:01\"}]", "\"mac\":\"52:54:00:00:00:zz\"}]"}};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        struct agent_state state = sample(), back = {0};
+        struct error err = {0};
+        auto_free char *text = state_text(&state, false);
+        char *at = strstr(text, changes[i].good);
+        ck_assert_ptr_nonnull(at);
+        memcpy(at, changes[i].bad, strlen(changes[i].bad));
+        ck_assert_int_lt(state_parse(text, strlen(text), &back, &err), 0);
+        ck_assert_int_eq(err.code, ERROR_CORRUPT);
+        ck_assert_uint_eq(back.vm_count, 0);
+        agent_state_done(&state);
+    }
 }
 END_TEST
 
@@ -293,6 +361,9 @@ int main(void)
     tcase_add_test(tc, all_of_the_state_reads_back_as_it_was_written);
     tcase_add_test(tc, a_claim_of_a_whole_PF_reads_back_as_one);
     tcase_add_test(tc, a_file_of_before_PF_changes_is_read);
+    tcase_add_test(tc, a_file_of_before_VMs_is_read);
+    tcase_add_test(tc,
+                   a_record_of_a_VM_or_a_hold_that_makes_no_sense_is_refused);
     tcase_add_test(tc, an_empty_folder_is_a_state_that_holds_nothing);
     tcase_add_test(tc, the_file_is_only_for_its_owner_and_is_loaded_again);
     tcase_add_test(tc, a_second_agent_on_one_folder_is_refused_with_the_remedy);
