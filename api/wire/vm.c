@@ -6,6 +6,7 @@
 #include "common/base/str.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define VCPUS_MAX (1u << 20)
 #define MEMORY_MIB_MAX (UINT64_C(1) << 40)
@@ -79,7 +80,27 @@ static void put_port_claim(struct json_out *out, const struct port *port)
     wire_put_revision(out, "revision", &port->revision);
 }
 
-static void put_port(struct json_out *out, const struct port *port)
+static void put_network(struct json_out *out, const struct port *port)
+{
+    json_out_text_or_null(out, "network", port->network);
+    json_out_text_or_null(
+        out, "network_switch",
+        *port->network ? switch_kind_name((enum switch_kind)port->network_kind)
+                       : "");
+}
+
+static void put_degraded(struct json_out *out, const struct port *port,
+                         const struct wire_port_more *more)
+{
+    const char *reason = port->degraded ? port->degraded_reason : NULL;
+    if (!reason && more && more->degraded)
+        reason = more->degraded(more->context, port);
+    json_out_bool(out, "degraded", reason != NULL);
+    json_out_text_or_null(out, "degraded_reason", reason ? reason : "");
+}
+
+static void put_port(struct json_out *out, const struct port *port,
+                     const struct wire_port_more *more)
 {
     char mac[MAC_TEXT_SIZE];
     wire_put_uuid(out, "id", &port->id);
@@ -93,9 +114,15 @@ static void put_port(struct json_out *out, const struct port *port)
     json_out_text(
         out, "guest_failover",
         guest_failover_name((enum guest_failover)port->guest_failover));
+    json_out_text_or_null(
+        out, "macvtap_mode",
+        port->macvtap_mode == MACVTAP_NONE
+            ? ""
+            : macvtap_mode_name((enum macvtap_mode)port->macvtap_mode));
     json_out_text(out, "path", port_path_name((enum port_path)port->path));
-    json_out_bool(out, "degraded", port->degraded);
-    json_out_text_or_null(out, "degraded_reason", port->degraded_reason);
+    put_network(out, port);
+    json_out_bool(out, "decelerated", port->decelerated);
+    put_degraded(out, port, more);
     wire_put_policy(out, "policy", &port->policy);
     put_require(out, port);
     put_port_claim(out, port);
@@ -111,6 +138,17 @@ static void put_device(struct json_out *out, const struct port *port)
     put_port_claim(out, port);
 }
 
+void wire_put_port(struct json_out *out, const struct port *port,
+                   const struct wire_port_more *more)
+{
+    if (port->device)
+        put_device(out, port);
+    else
+        put_port(out, port, more);
+    if (more)
+        more->put(more->context, out, port);
+}
+
 /* The ports of 'vm' that are devices, or those that are not. */
 static void put_ports(struct json_out *out, const char *name,
                       const struct vm *vm, bool devices,
@@ -122,12 +160,7 @@ static void put_ports(struct json_out *out, const char *name,
         if (port->device != devices)
             continue;
         json_out_object(out, NULL);
-        if (devices)
-            put_device(out, port);
-        else
-            put_port(out, port);
-        if (more)
-            more->put(more->context, out, port);
+        wire_put_port(out, port, more);
         json_out_end(out);
     }
     json_out_end(out);
@@ -148,6 +181,10 @@ static void put_members(struct json_out *out, const struct vm *vm, bool exact,
     json_out_object(out, "placement");
     json_out_text(out, "strategy", strategy_name((enum strategy)vm->strategy));
     json_out_end(out);
+    json_out_text_or_null(out, "power",
+                          !vm_is_managed(vm) ? ""
+                          : vm->power_on     ? "on"
+                                             : "off");
     if (exact)
         wire_put_timestamp_exact(out, "created_at", vm->created_at);
     else
@@ -170,6 +207,9 @@ void wire_put_vm_record(struct json_out *out, const struct vm *vm)
     *str_put_hex(hash, vm->request_hash, 16) = '\0';
     json_out_text(out, "idempotency_key", vm->idempotency_key);
     json_out_text(out, "request_hash", hash);
+    json_out_text_or_null(out, "domain_xml",
+                          vm->domain_xml ? vm->domain_xml->data : "");
+    wire_put_revision(out, "revision", &vm->revision);
     json_out_end(out);
 }
 
@@ -227,8 +267,14 @@ static void take_port(struct json_reader *reader, struct port *port,
                    &port->fallback);
     wire_take_enum(reader, "guest_failover", false, guest_failover,
                    GUEST_FAILOVER_MAX, &port->guest_failover);
+    wire_take_enum(reader, "macvtap_mode", false, macvtap_mode,
+                   MACVTAP_MODE_MAX, &port->macvtap_mode);
     wire_take_enum(reader, "path", false, port_path, PORT_PATH_MAX,
                    &port->path);
+    wire_take_copy(reader, "network", false, port->network);
+    wire_take_enum(reader, "network_switch", false, switch_kind,
+                   SWITCH_KIND_MAX, &port->network_kind);
+    json_take_bool(reader, "decelerated", false, &port->decelerated);
     json_take_bool(reader, "degraded", false, &port->degraded);
     wire_take_copy(reader, "degraded_reason", false, port->degraded_reason);
     json_take_object(reader, "policy", false, &parts->policy);
@@ -318,6 +364,23 @@ static void take_request(struct json_reader *reader, struct vm *vm)
         json_reader_fail(reader, "request_hash", "expected hex digits");
 }
 
+/* Absent in records from before there were managed VMs. */
+static void take_domain(struct json_reader *reader, struct vm *vm)
+{
+    const char *text = NULL;
+    static const char *const powers[] = {"off", "on"};
+    uint8_t power = 0;
+    wire_take_choice(reader, "power", false, powers, 2, &power);
+    vm->power_on = power == 1;
+    wire_take_revision(reader, "revision", false, &vm->revision);
+    if (json_take_text(reader, "domain_xml", false, &text) &&
+        strlen(text) > DOMAIN_XML_MAX)
+        json_reader_fail(reader, "domain_xml", "more than %d bytes",
+                         DOMAIN_XML_MAX);
+    else if (text)
+        vm->domain_xml = text_new(text, strlen(text));
+}
+
 struct vm *wire_vm_read(const json_t *value, struct error *err)
 {
     struct json_reader reader;
@@ -345,6 +408,7 @@ struct vm *wire_vm_read(const json_t *value, struct error *err)
                          "more than %d ports and devices together",
                          VM_PORTS_MAX);
     take_request(&reader, vm);
+    take_domain(&reader, vm);
     if (json_reader_end(&reader, false, NULL))
         return NULL;
     if (placement) {

@@ -59,13 +59,18 @@ json_t *wire_claim(const struct claim *claim);
 void wire_put_claim(struct json_out *out, const char *name,
                     const struct claim *claim);
 /* The members of a VM, for the caller's object; 'more' (NULL = none) adds its
- * own at the end of each port and device. */
+ * own at the end of each port and device, and may know why a port is degraded
+ * that by the record is not (NULL: it is not; borrowed). */
 struct wire_port_more {
     void (*put)(void *context, struct json_out *out, const struct port *port);
+    const char *(*degraded)(void *context, const struct port *port);
     void *context;
 };
 void wire_put_vm(struct json_out *out, const struct vm *vm,
                  const struct wire_port_more *more);
+/* One port or device alone, the same members. */
+void wire_put_port(struct json_out *out, const struct port *port,
+                   const struct wire_port_more *more);
 void wire_put_vm_record(struct json_out *out, const struct vm *vm);
 struct vm *wire_vm_read(const json_t *value, struct error *err);
 /* A port's "require" {"vendor_id", "device_id", "capabilities": [field …]};

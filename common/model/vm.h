@@ -156,6 +156,10 @@ struct port {
     uint32_t require_capabilities; /* POLICY_BITs the PF must support */
     bool has_claim;
     struct claim claim;
+    /* The switch of the virtio leg (enum switch_kind), or the device below a
+     * macvtap that has no VF, as placement chose it; "" = none. */
+    char network[NETDEV_NAME_SIZE];
+    uint8_t network_kind;
     struct revision revision; /* when it last changed in its host's document */
 };
 
@@ -193,6 +197,18 @@ struct vm {
 };
 struct vm *vm_new(size_t port_count);
 struct vm *vm_dup(const struct vm *vm);
+/* The agent defines, starts and stops its domain. One of lifecycle managed from
+ * before there was domain_xml has none, so a platform runs it. */
+static inline bool vm_is_managed(const struct vm *vm)
+{
+    return vm->lifecycle == LIFECYCLE_MANAGED && vm->domain_xml;
+}
+/* It can have a virtio leg beside or instead of its VF. */
+static inline bool port_can_fall_back(const struct port *port)
+{
+    return !port->device && port->vnic_type == VNIC_DIRECT &&
+           port->fallback == FALLBACK_VIRTIO;
+}
 static inline void vm_put_p(struct vm **vm)
 {
     ref_put(*vm);

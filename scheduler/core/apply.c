@@ -177,9 +177,12 @@ static void drop_vm_keys(struct core *core, const struct vm *before,
         if (!has_mac_key(after, &mac))
             omap_remove(&core->macs, mac.bytes, mac.length);
     }
-    if (!after)
-        omap_remove(&core->state.vms, before->id.bytes,
-                    sizeof before->id.bytes);
+    if (after) /* it keeps its ports */
+        return;
+    for (size_t i = 0; i < before->port_count; i++)
+        omap_remove(&core->state.ports, before->ports[i].id.bytes,
+                    sizeof before->ports[i].id.bytes);
+    omap_remove(&core->state.vms, before->id.bytes, sizeof before->id.bytes);
 }
 
 static void put_vm_keys(struct core *core, const struct vm *vm)
@@ -189,6 +192,8 @@ static void put_vm_keys(struct core *core, const struct vm *vm)
     if (*vm->idempotency_key)
         put_text(&core->keys, vm->idempotency_key, vm);
     for (size_t i = 0; i < vm->port_count; i++) {
+        omap_put(&core->state.ports, vm->ports[i].id.bytes,
+                 sizeof vm->ports[i].id.bytes, vm);
         if (vm->ports[i].device)
             continue;
         struct mac_key mac =
@@ -198,10 +203,11 @@ static void put_vm_keys(struct core *core, const struct vm *vm)
     omap_put(&core->state.vms, vm->id.bytes, sizeof vm->id.bytes, vm);
 }
 
-/* The highest revision that a VM's ports have in this epoch, else 0. */
+/* The highest revision that a VM and its ports have in this epoch, else 0. */
 static uint64_t vm_revision(const struct vm *vm, uint64_t epoch)
 {
-    uint64_t highest = 0;
+    uint64_t highest =
+        vm && vm->revision.epoch == epoch ? vm->revision.revision : 0;
     for (size_t i = 0; vm && i < vm->port_count; i++)
         if (vm->ports[i].revision.epoch == epoch &&
             vm->ports[i].revision.revision > highest)

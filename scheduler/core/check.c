@@ -37,6 +37,10 @@ static int check_vm_keys(const struct core *core, const struct vm *vm,
                                          strlen(vm->idempotency_key)) != vm)
         return broken(err, "VM '%s' is not found by its key", vm->name);
     for (size_t i = 0; i < vm->port_count; i++) {
+        size_t at = 0;
+        if (state_port(&core->state, &vm->ports[i].id, &at) != vm || at != i)
+            return broken(err, "port %zu of VM '%s' is not found by its id", i,
+                          vm->name);
         if (vm->ports[i].device)
             continue;
         struct mac_key mac =
@@ -47,6 +51,31 @@ static int check_vm_keys(const struct core *core, const struct vm *vm,
                           "own on '%s'",
                           i, vm->name, vm->ports[i].physical_network);
     }
+    return 0;
+}
+
+/* The wanted path is one that the port has; a VF that is being given up can go
+ * back only to where there is another path. */
+static int check_path(const struct vm *vm, const struct port *port,
+                      struct error *err)
+{
+    bool macvtap = port->vnic_type == VNIC_MACVTAP;
+    bool given_up = port->has_claim && port->path == PATH_VIRTIO;
+    if (port->path == PATH_VF && !port->has_claim)
+        return broken(err, "'%s' of VM '%s' is to be on a VF and has none",
+                      port->name, vm->name);
+    if (given_up && !port_can_fall_back(port))
+        return broken(err, "'%s' of VM '%s' gives up the only path it has",
+                      port->name, vm->name);
+    if (port->decelerated && (port->path != PATH_VIRTIO || !port->degraded))
+        return broken(err, "'%s' of VM '%s' is decelerated and on a VF",
+                      port->name, vm->name);
+    if (macvtap != (port->macvtap_mode != MACVTAP_NONE) ||
+        (macvtap &&
+         port->has_claim != (port->macvtap_mode == MACVTAP_PASSTHROUGH)) ||
+        (port->vnic_type == VNIC_NORMAL && port->has_claim))
+        return broken(err, "'%s' of VM '%s' has what its vnic_type has not",
+                      port->name, vm->name);
     return 0;
 }
 
@@ -68,7 +97,7 @@ static int check_port(const struct vm *vm, const struct port *port,
         return broken(err, "port '%s' of VM '%s' claims VF %u of PF %s",
                       port->name, vm->name, port->claim.vf_index,
                       port->claim.pf.text);
-    return 0;
+    return check_path(vm, port, err);
 }
 
 struct sums {
@@ -85,6 +114,11 @@ static int check_vm(const struct core *core, const struct host_view *view,
                       view->host->name);
     sums->vcpus += vm->vcpus;
     sums->memory_mib += vm->memory_mib;
+    if (revision_compare(&vm->revision, &view->revision) > 0)
+        return broken(err, "VM '%s' is newer than the document of '%s'",
+                      vm->name, view->host->name);
+    if (vm->lifecycle != LIFECYCLE_MANAGED && (vm->domain_xml || vm->power_on))
+        return broken(err, "VM '%s' is not managed and has a domain", vm->name);
     for (size_t i = 0; i < vm->port_count; i++) {
         const struct port *port = &vm->ports[i];
         sums->claims += port->has_claim;
@@ -216,6 +250,7 @@ static int check_pf(const struct core *core, const struct slot *slot,
     const struct pf_class *class = pf_slot->class;
     if (strcmp(class->physical_network,
                setting ? setting->physical_network : "") != 0 ||
+        class->unready != (pf->has_address ? slot->unready : 0) ||
         class->kind != pf->kind || class->whole != gives_whole(pf, setting) ||
         class->promisable_mbps != pf_promisable_mbps(pf, setting))
         return broken(err, "index: PF %s of '%s' is of another class",
@@ -305,7 +340,7 @@ struct totals {
     const struct core *core;
     struct error *err;
     int result;
-    size_t vms, ports, keys, machines;
+    size_t vms, macs, ports, keys, machines;
 };
 
 static bool check_each_host(void *context, const void *key, size_t key_length,
@@ -332,7 +367,8 @@ static bool count_vm(void *context, const void *key, size_t key_length,
     struct totals *totals = context;
     const struct vm *vm = value;
     for (size_t i = 0; i < vm->port_count; i++)
-        totals->ports += !vm->ports[i].device;
+        totals->macs += !vm->ports[i].device;
+    totals->ports += vm->port_count;
     totals->keys += *vm->idempotency_key != '\0';
     return true;
 }
@@ -377,9 +413,12 @@ int core_check(const struct core *core, struct error *err)
         state->vm_names.count != state->vms.count)
         return broken(err, "%zu VMs, %zu on hosts, %zu names", state->vms.count,
                       totals.vms, state->vm_names.count);
-    if (totals.ports != core->macs.count)
-        return broken(err, "I4: %zu ports hold %zu MACs", totals.ports,
+    if (totals.macs != core->macs.count)
+        return broken(err, "I4: %zu ports hold %zu MACs", totals.macs,
                       core->macs.count);
+    if (totals.ports != state->ports.count)
+        return broken(err, "%zu ports and devices, %zu are found by their ids",
+                      totals.ports, state->ports.count);
     if (totals.keys != core->keys.count ||
         totals.machines != state->machines.count ||
         state->hosts.count != state->host_hashes.count ||

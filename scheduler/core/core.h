@@ -177,7 +177,9 @@ struct port_request {
     struct mac mac;
     /* "" = any: the VM's port then names the one it landed on */
     char physical_network[NAME_SIZE];
-    uint8_t vnic_type, fallback, guest_failover;
+    /* macvtap_mode: of a vnic_type macvtap, MACVTAP_NONE of the others.
+     * passthrough sits on a VF, bridge and vepa on a network of kind macvtap. */
+    uint8_t vnic_type, fallback, guest_failover, macvtap_mode;
     struct policy policy;
     uint16_t require_vendor_id, require_device_id;
     uint32_t require_capabilities;
@@ -189,6 +191,10 @@ struct vm_request {
     uint32_t vcpus;      /* 1 to 4096 */
     uint64_t memory_mib; /* 1 to 64 Ti */
     uint8_t lifecycle, strategy;
+    /* Of a managed VM, else NULL and false. The text was checked by
+     * domain_check(); borrowed: the VM takes a reference. */
+    struct text *domain_xml;
+    bool power_on;
     char host[NAME_SIZE]; /* "" = any: place it there or nowhere */
     char idempotency_key[IDEMPOTENCY_KEY_SIZE];
     uint64_t request_hash;
@@ -215,7 +221,6 @@ struct placement_reasons {
  * idempotency key with the same hash gives the VM made then and *repeated =
  * true, no records. Errors: INVALID (field), DUPLICATE_NAME, MAC_IN_USE,
  * IDEMPOTENCY_CONFLICT, CONFLICT (id exists), NOT_FOUND (named host),
- * UNSUPPORTED (a vnic_type other than direct, direct-physical and normal),
  * NO_VALID_HOST (then 'reasons', unless NULL, is filled). A field of a device is
  * named "devices[N].…", N counting the devices only. For a dry run the caller
  * undoes. */
@@ -224,12 +229,37 @@ int core_vm_create(struct core *core, const struct core_call *call,
                    struct vm **vm, bool *repeated,
                    struct placement_reasons *reasons, struct error *err);
 /* Begin the removal (state deleting): name free, MACs, capacity and VFs held
- * until the agent's report proves every port absent; then the record goes. A VM
- * without ports goes at once. Deleting again is fine. 'generation' 0 = not
+ * until the agent's report proves the domain gone and every port absent; then
+ * the record goes. One without ports, of whose domain no agent tells, goes at
+ * once. Deleting again is fine. 'generation' 0 = not
  * checked. Errors: NOT_FOUND, CONCURRENT_UPDATE. */
 int core_vm_delete(struct core *core, const struct core_call *call,
                    const struct uuid *id, uint64_t generation, struct tx *tx,
                    struct error *err);
+
+/* Start a managed VM, or shut it down. Said again it is tried again: a guest that
+ * ended by itself is started so. 'generation' 0 = not checked. Errors: NOT_FOUND,
+ * CONCURRENT_UPDATE, CONFLICT (not managed, being deleted). */
+int core_vm_power(struct core *core, const struct core_call *call,
+                  const struct uuid *id, uint64_t generation, bool on,
+                  struct tx *tx, struct error *err);
+
+/* Bring a port onto a VF of its host, or onto virtio. Accelerating claims a VF
+ * unless the port still has one (then it is not given up); decelerating keeps
+ * the claim until the agent proved the VF clean. *changed false: it is so, or on
+ * its way; what failed is tried again. 'generation' 0 = not checked.
+ * Errors: NOT_FOUND, CONCURRENT_UPDATE, NO_VALID_HOST (no VF of the host fits;
+ * then 'reasons', unless NULL, is filled), CONFLICT: the port has one path only
+ * (device, whole PF, macvtap, normal, no fallback), the VM is being deleted, the
+ * guest_failover is none and the domain runs or may run, or the virtio path can't
+ * do what the port asks for. */
+int core_port_accelerate(struct core *core, const struct core_call *call,
+                         const struct uuid *port, uint64_t generation,
+                         struct tx *tx, bool *changed,
+                         struct placement_reasons *reasons, struct error *err);
+int core_port_decelerate(struct core *core, const struct core_call *call,
+                         const struct uuid *port, uint64_t generation,
+                         struct tx *tx, bool *changed, struct error *err);
 
 /* Take an agent's report. 'host' is whom the token belongs to. Errors:
  * WRONG_HOST (reports for another name, or another machine-id than the one the
@@ -279,6 +309,8 @@ struct host_report {
     struct inventory *inventory;
     size_t port_count;
     struct observed_port *ports; /* ordered by id */
+    size_t vm_count;
+    struct observed_vm *vms; /* ordered by id */
     size_t pf_count;         /* how far the agent is with PF settings; none */
     struct observed_pf *pfs; /* of an agent that follows another cluster */
     /* PFs of which BandwidthOverPromised was said and not yet
@@ -348,6 +380,13 @@ const struct vm *snapshot_vm_by_name(const struct snapshot *snapshot,
 /* In order of id = order of creation; 'marker' NULL = the first. */
 const struct vm *snapshot_vm_after(const struct snapshot *snapshot,
                                    const struct uuid *marker);
+/* The VM that has this port or device (borrowed) and *port, or NULL. */
+const struct vm *snapshot_port(const struct snapshot *snapshot,
+                               const struct uuid *id, const struct port **port);
+/* The same for the next one in the order of ids; 'marker' NULL = the first. */
+const struct vm *snapshot_port_after(const struct snapshot *snapshot,
+                                     const struct uuid *marker,
+                                     const struct port **port);
 size_t snapshot_vm_count(const struct snapshot *snapshot);
 /* Events after 'sequence', oldest first. */
 const struct event *snapshot_event_after(const struct snapshot *snapshot,
@@ -368,6 +407,15 @@ const struct vm *snapshot_vf_owner(const struct snapshot *snapshot,
 /* What the host's agent said of a port; NULL = nothing yet. */
 const struct observed_port *host_view_port(const struct host_view *host,
                                            const struct uuid *port);
+/* What the host's agent said of a VM; NULL = nothing yet. */
+const struct observed_vm *host_view_vm(const struct host_view *host,
+                                       const struct uuid *vm);
+/* The switch of a port's virtio leg, or the device below its macvtap: as placed,
+ * else (data from before that was kept) as mapped now. "" = none; *kind is an
+ * enum switch_kind. */
+void host_view_port_network(const struct host_view *host,
+                            const struct port *port,
+                            char network[NETDEV_NAME_SIZE], uint8_t *kind);
 /* What the host's agent said of a PF's settings; NULL = nothing yet. */
 const struct observed_pf *host_view_pf(const struct host_view *host,
                                        const struct pf_key *pf);

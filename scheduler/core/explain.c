@@ -73,16 +73,49 @@ static void count_fields(const struct want *want, size_t port,
 
 /* ---- one host ------------------------------------------------------------ */
 
-/* The asked network that the host lacks; NULL = none. */
-static const char *missing_network(const struct want *want,
-                                   const struct slot *slot)
+/* The first port whose network the host lacks; NULL = none. */
+static const struct port_want *without_network(const struct want *want,
+                                               const struct slot *slot)
 {
     for (size_t i = 0; i < want->count; i++) {
-        const char *network = want->ports[i].request->physical_network;
-        if (want->ports[i].needs_network && !slot_has_network(slot, network))
-            return network;
+        const struct port_want *port = &want->ports[i];
+        if (port->needs_network &&
+            !placement_network(port, slot, port->request->physical_network,
+                               NULL))
+            return port;
     }
     return NULL;
+}
+
+/* The same in the API's word; NULL = none. */
+static const char *network_reason(const struct want *want,
+                                  const struct slot *slot)
+{
+    const struct port_want *port = without_network(want, slot);
+    if (!port)
+        return NULL;
+    return placement_lacks_vlan(port, slot, port->request->physical_network)
+               ? "network_no_vlan"
+               : "no_network";
+}
+
+static void say_network(const struct port_want *port, const struct slot *slot,
+                        char *text, size_t size)
+{
+    const char *name = port->request->physical_network;
+    const char *what = port->macvtap ? "macvtap" : "virtio path";
+    if (placement_lacks_vlan(port, slot, name))
+        explain_say(text, size,
+                    "no network of the host%s%s%s can hold a VLAN: a bridge "
+                    "needs vlan_filtering 1 and vlan_default_pvid 0",
+                    *name ? " that is mapped to '" : "", name,
+                    *name ? "'" : "");
+    else if (*name)
+        explain_say(text, size,
+                    "no network of the host is mapped to '%s' for the %s", name,
+                    what);
+    else
+        explain_say(text, size, "the host has no network for the %s", what);
 }
 
 static bool is_other_host(const struct want *want, const struct slot *slot)
@@ -106,14 +139,14 @@ static const char *host_reason(const struct want *want, const struct slot *slot)
         return "vcpus_exhausted";
     if (want->request->memory_mib > slot->free_memory_mib)
         return "memory_exhausted";
-    return missing_network(want, slot) ? "no_network" : NULL;
+    return network_reason(want, slot);
 }
 
 static void say_host(const struct want *want, const struct slot *slot,
                      char *text, size_t size)
 {
     const struct vm_request *request = want->request;
-    const char *network = missing_network(want, slot);
+    const struct port_want *without = without_network(want, slot);
     if (is_other_host(want, slot))
         explain_say(text, size, "the request names host '%s'", request->host);
     else if (!slot->ready)
@@ -125,11 +158,8 @@ static void say_host(const struct want *want, const struct slot *slot,
         explain_say(text, size,
                     "%" PRIu64 " MiB are free, %" PRIu64 " are asked for",
                     slot->free_memory_mib, request->memory_mib);
-    else if (network && *network)
-        explain_say(text, size, "no network of the host is mapped to '%s'",
-                    network);
-    else
-        explain_say(text, size, "the host has no network for the virtio path");
+    else if (without)
+        say_network(without, slot, text, size);
 }
 
 static void explain_pf(const struct want *want, size_t port,
@@ -173,15 +203,16 @@ static void explain_ports(struct want *want, const struct slot *slot,
     size_t first_port = 0;
     for (size_t port = 0; port < want->count; port++) {
         const struct port_want *wanted = &want->ports[port];
-        if (!wanted->wants_vf) {
+        if (!wanted->wants_vf || wanted->beside) {
             enum policy_field field = POLICY_FIELD_MAX;
             const char *why = NULL;
             if (!virtio_path_allows(&wanted->policy, &field, &why)) {
                 count_fields(want, port, slot, NULL, reasons);
                 return;
             }
-            continue;
         }
+        if (!wanted->wants_vf)
+            continue;
         if (!(want->must_ports & (1u << port)))
             continue;
         struct nearest nearest = explain_nearest(want, port, slot);
@@ -233,6 +264,25 @@ static bool explain_slot(void *context, const void *key, size_t key_length,
     return true;
 }
 
+void explain_on_host(struct want *want, const struct slot *slot,
+                     struct placement_reasons *reasons)
+{
+    reasons->count = 0;
+    const char *reason = slot ? host_reason(want, slot) : NULL;
+    if (!slot)
+        return;
+    if (!reason) {
+        struct nearest nearest = explain_nearest(want, 0, slot);
+        explain_pf(want, 0, slot, &nearest, reasons);
+        return;
+    }
+    struct placement_reason *item =
+        count_reason(reasons, reason, "", slot, NULL);
+    if (item)
+        say_host(want, slot, item->example_message,
+                 sizeof item->example_message);
+}
+
 /* Who loses a race for the last VFs asks what the others asked, and refusals
  * change nothing: the answer to the last one is kept until something changes. */
 struct explained {
@@ -250,6 +300,8 @@ static struct vm_request essence(const struct vm_request *request)
     memset(copy.name, 0, sizeof copy.name);
     memset(copy.idempotency_key, 0, sizeof copy.idempotency_key);
     copy.request_hash = 0;
+    copy.domain_xml = NULL;
+    copy.power_on = false;
     return copy;
 }
 

@@ -17,13 +17,16 @@ static const char *const words[DISTANCE_MAX] = {
     [DISTANCE_DEVICE] = "device_mismatch",
     [DISTANCE_CAPABILITY] = "capability_missing",
     [DISTANCE_POLICY] = "policy_unsupported",
+    [DISTANCE_NOT_READY] = "host_not_ready",
     [DISTANCE_NO_VIRTIO_NETWORK] = "no_network",
+    [DISTANCE_NO_VLAN] = "network_no_vlan",
     [DISTANCE_MAC] = "mac_in_use",
     [DISTANCE_BANDWIDTH_UNKNOWN] = "bandwidth_unknown",
     [DISTANCE_BANDWIDTH] = "bandwidth_exhausted",
     [DISTANCE_HAS_VFS] = "pf_has_vfs",
     [DISTANCE_USED] = "pf_in_use",
     [DISTANCE_NO_FREE_VF] = "no_free_vf",
+    [DISTANCE_NO_NETDEV] = "no_vf_netdev",
     [DISTANCE_CHANGING] = "pf_changing",
     [DISTANCE_FITS] = "no_free_vf", /* each port alone, but not all together */
 };
@@ -71,7 +74,7 @@ static enum distance class_distance(const struct want *want, size_t port,
     enum policy_field field = POLICY_FIELD_MAX;
     const char *why = NULL;
 
-    if (*asked->physical_network &&
+    if ((*asked->physical_network || wanted->same_network) &&
         strcmp(asked->physical_network, class->physical_network) != 0)
         return DISTANCE_NETWORK;
     if (asked->require_vendor_id &&
@@ -85,7 +88,8 @@ static enum distance class_distance(const struct want *want, size_t port,
     if (!wanted->whole && !capabilities_allow(&class->capabilities, &link,
                                               &wanted->policy, &field, &why))
         return DISTANCE_POLICY;
-    return DISTANCE_FITS;
+    return wanted->readiness & class->unready ? DISTANCE_NOT_READY
+                                              : DISTANCE_FITS;
 }
 
 /* The same, worked out once per class and port. */
@@ -112,9 +116,11 @@ static enum distance free_distance(const struct port_want *wanted,
         return DISTANCE_CHANGING;
     if (wanted->whole && !pf->class->whole)
         return DISTANCE_HAS_VFS; /* that are wanted and could not be made */
-    return pf->node.linked && pf->class->whole == wanted->whole
-               ? DISTANCE_FITS
-               : DISTANCE_NO_FREE_VF;
+    if (!pf->node.linked || pf->class->whole != wanted->whole)
+        return DISTANCE_NO_FREE_VF;
+    return wanted->needs_netdev && !pf_slot_free_netdevs(pf)
+               ? DISTANCE_NO_NETDEV
+               : DISTANCE_FITS;
 }
 
 static enum distance pf_distance(const struct want *want, size_t port,
@@ -135,8 +141,10 @@ static enum distance pf_distance(const struct want *want, size_t port,
         return distance;
     if (wanted->needs_network && !*wanted->request->physical_network &&
         *class->physical_network &&
-        !slot_has_network(pf->slot, class->physical_network))
-        return DISTANCE_NO_VIRTIO_NETWORK;
+        !placement_network(wanted, pf->slot, class->physical_network, NULL))
+        return placement_lacks_vlan(wanted, pf->slot, class->physical_network)
+                   ? DISTANCE_NO_VLAN
+                   : DISTANCE_NO_VIRTIO_NETWORK;
     bool mac_used = placement_mac_used(want, port, pf);
     if (mac_used && !wanted->own_mac)
         return DISTANCE_MAC;
@@ -226,6 +234,16 @@ static void say_taken(const struct port_want *wanted,
                     pf->pf->vf_count);
 }
 
+static void say_not_ready(const struct port_want *wanted,
+                          const struct pf_slot *pf, char *text, size_t size)
+{
+    const struct readiness_check *check =
+        view_failed_check(pf->slot->view, wanted->readiness);
+    if (check)
+        explain_say(text, size, "readiness check '%s' failed: %s: %s",
+                    check->name, check->reason, check->remedy);
+}
+
 void explain_distance(const struct want *want, size_t port,
                       const struct nearest *nearest, char *text, size_t size)
 {
@@ -266,6 +284,21 @@ void explain_distance(const struct want *want, size_t port,
         break;
     case DISTANCE_POLICY:
         say_policy(want, port, pf, text, size);
+        break;
+    case DISTANCE_NOT_READY:
+        say_not_ready(&want->ports[port], pf, text, size);
+        break;
+    case DISTANCE_NO_VLAN:
+        explain_say(text, size,
+                    "no network of the host that is mapped to '%s', where PF "
+                    "%s is, can hold a VLAN: the virtio path needs one",
+                    pf->class->physical_network, key);
+        break;
+    case DISTANCE_NO_NETDEV:
+        explain_say(text, size,
+                    "PF %s: none of its free VFs has a network device on the "
+                    "host, which a macvtap needs: set vf_drivers_autoprobe on",
+                    key);
         break;
     case DISTANCE_NO_VIRTIO_NETWORK:
         explain_say(text, size,

@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* Bring the PFs in line with the report; 'same' = neither the host's settings
- * nor the holders of VFs changed, so that a PF of the same reading stays. */
+/* Bring the PFs in line with the report; 'same' = neither the host's settings and
+ * readiness nor the holders of VFs changed, so that a PF of the same reading stays. */
 static void slot_sync_pfs(struct index *index, const struct state *state,
                           struct slot *slot, bool same)
 {
@@ -34,6 +34,36 @@ static void slot_sync_pfs(struct index *index, const struct state *state,
     slot->pf_count = count;
 }
 
+/* ---- readiness -------------------------------------------------------------- */
+
+const struct readiness_check *view_failed_check(const struct host_view *view,
+                                                uint8_t bits)
+{
+    static const struct {
+        const char *name;
+        uint8_t bit;
+    } needs[] = {
+        {"iommu", UNREADY_VFIO},    {"interrupt_remapping", UNREADY_VFIO},
+        {"vfio_pci", UNREADY_VFIO}, {"libvirt", UNREADY_LIBVIRT},
+        {"qemu", UNREADY_LIBVIRT},
+    };
+    const struct inventory *inventory =
+        view->report ? view->report->inventory : NULL;
+    for (size_t i = 0; inventory && i < inventory->check_count; i++)
+        for (size_t j = 0; j < sizeof needs / sizeof *needs; j++)
+            if (inventory->checks[i].status == CHECK_FAILED &&
+                (needs[j].bit & bits) &&
+                strcmp(inventory->checks[i].name, needs[j].name) == 0)
+                return &inventory->checks[i];
+    return NULL;
+}
+
+static uint8_t view_unready(const struct host_view *view)
+{
+    return (view_failed_check(view, UNREADY_VFIO) ? UNREADY_VFIO : 0u) |
+           (view_failed_check(view, UNREADY_LIBVIRT) ? UNREADY_LIBVIRT : 0u);
+}
+
 /* ---- hosts by network ----------------------------------------------------- */
 
 const char *view_network_name(const struct host_view *view,
@@ -43,16 +73,6 @@ const char *view_network_name(const struct host_view *view,
         if (strcmp(view->host->mappings[i].device, network->device) == 0)
             return view->host->mappings[i].physical_network;
     return network->physical_network;
-}
-
-bool slot_has_network(const struct slot *slot, const char *network)
-{
-    if (!*network)
-        return slot->network_count > 0;
-    for (size_t i = 0; i < slot->network_count; i++)
-        if (strcmp(slot->networks[i], network) == 0)
-            return true;
-    return false;
 }
 
 const struct host_list *index_list(const struct index *index,
@@ -226,13 +246,17 @@ void index_host_set(struct index *index, const struct state *state,
     bool same_facts = old && old->report && view->report &&
                       old->report->inventory == view->report->inventory;
 
+    uint8_t unready = view_unready(view);
+    bool same_readiness = unready == slot->unready;
+    slot->unready = unready;
     slot->ready = view->state == HOST_READY;
     slot->free_vcpus = view->report ? view_free_vcpus(view) : 0;
     slot->free_memory_mib = view->report ? view_free_memory_mib(view) : 0;
     if (!same_host || !same_facts)
         slot_sync_networks(index, slot);
     slot_relink_ranks(slot);
-    slot_sync_pfs(index, state, slot, same_host && holds == slot->holds);
+    slot_sync_pfs(index, state, slot,
+                  same_host && same_readiness && holds == slot->holds);
     slot->holds = holds;
     ref_put(old);
 }

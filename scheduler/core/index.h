@@ -28,6 +28,14 @@
 #include "scheduler/core/state.h"
 #include "scheduler/core/tree.h"
 
+/* What a host's readiness checks say that it lacks for VMs with hardware. A PF
+ * that is no PCI device needs none of it. */
+#define UNREADY_VFIO 1u    /* to give PCI devices to guests */
+#define UNREADY_LIBVIRT 2u /* to run guests */
+/* The first failed check that stands for one of the bits; NULL = none. */
+const struct readiness_check *view_failed_check(const struct host_view *view,
+                                                uint8_t bits);
+
 /* PFs that no request can tell apart but by what is left on them. */
 struct pf_class {
     uint8_t kind; /* enum device_kind */
@@ -37,6 +45,7 @@ struct pf_class {
     int32_t numa_node, link_speed_mbps;
     uint64_t promisable_mbps; /* as min rates, by link speed and ratio */
     bool link_up;
+    uint8_t unready; /* UNREADY_ bits of its host */
     char physical_network[NAME_SIZE];
     struct capabilities capabilities;
     uint64_t hash;
@@ -91,8 +100,9 @@ struct slot {
     struct ref ref;
     struct host_view *view; /* a reference to the current one */
     bool ready;
-    uint64_t holds; /* a hash over who holds which VF by the report, and how
+    uint64_t holds;  /* a hash over who holds which VF by the report, and how
                        far the agent is with PF settings */
+    uint8_t unready; /* UNREADY_ bits */
     uint64_t free_vcpus, free_memory_mib;
     size_t network_count;
     char (*networks)[NAME_SIZE]; /* names, each once; "" = an unmapped one */
@@ -125,10 +135,10 @@ struct pf_slot *slot_pf(const struct slot *slot, const struct pf_key *key);
 /* NULL = no host has such a network. */
 const struct host_list *index_list(const struct index *index,
                                    const char *network);
-/* A network of that name; "" = any at all. */
-bool slot_has_network(const struct slot *slot, const char *network);
 /* The position in pf->vfs of the 'skip'th free VF, lowest first; -1 = none. */
 int pf_slot_free_vf(const struct pf_slot *pf_slot, size_t skip);
+/* How many of its free VFs have a network device on the host. */
+uint32_t pf_slot_free_netdevs(const struct pf_slot *pf_slot);
 
 /* Can it be given as a whole, if nothing is claimed of it? A network device
  * that nothing of the host uses, without VFs, and none are wanted. */

@@ -18,7 +18,8 @@ bool pf_is_whole(const struct pf *pf, const struct pf_setting *setting)
 
 /* A class with the facts of this PF and nothing else set. */
 static struct pf_class class_facts(const struct pf *pf,
-                                   const struct pf_setting *setting)
+                                   const struct pf_setting *setting,
+                                   uint8_t unready)
 {
     const char *network = setting ? setting->physical_network : "";
     uint32_t speed = pf_link_speed_mbps(pf, setting);
@@ -32,6 +33,7 @@ static struct pf_class class_facts(const struct pf *pf,
         .numa_node = pf->numa_node,
         .link_speed_mbps = (int32_t)speed,
         .link_up = pf->link_up,
+        .unready = pf->has_address ? unready : 0,
         .capabilities = pf_capabilities(pf, setting),
     };
     str_copy(facts.physical_network, network);
@@ -40,8 +42,9 @@ static struct pf_class class_facts(const struct pf *pf,
     hash = hash_mix(hash, str_hash(pf->driver, strlen(pf->driver)));
     hash = hash_mix(hash, (uint64_t)(uint32_t)pf->numa_node << 32 | speed);
     hash = hash_mix(hash, facts.promisable_mbps);
-    hash = hash_mix(hash, (uint64_t)pf->kind << 2 | (uint64_t)facts.whole << 1 |
-                              pf->link_up);
+    hash =
+        hash_mix(hash, (uint64_t)facts.unready << 16 | (uint64_t)pf->kind << 2 |
+                           (uint64_t)facts.whole << 1 | pf->link_up);
     for (int i = 0; i < POLICY_FIELD_MAX; i++)
         hash = hash_mix(hash,
                         (uint64_t)facts.capabilities.field[i].max << 16 |
@@ -54,7 +57,7 @@ static struct pf_class class_facts(const struct pf *pf,
 static bool class_same(const struct pf_class *a, const struct pf_class *b)
 {
     if (a->hash != b->hash || a->kind != b->kind || a->whole != b->whole ||
-        a->promisable_mbps != b->promisable_mbps ||
+        a->promisable_mbps != b->promisable_mbps || a->unready != b->unready ||
         a->vendor_id != b->vendor_id || a->device_id != b->device_id ||
         a->numa_node != b->numa_node ||
         a->link_speed_mbps != b->link_speed_mbps || a->link_up != b->link_up ||
@@ -72,9 +75,10 @@ static bool class_same(const struct pf_class *a, const struct pf_class *b)
 }
 
 static struct pf_class *class_get(struct index *index, const struct pf *pf,
-                                  const struct pf_setting *setting)
+                                  const struct pf_setting *setting,
+                                  uint8_t unready)
 {
-    struct pf_class facts = class_facts(pf, setting);
+    struct pf_class facts = class_facts(pf, setting, unready);
     for (size_t i = 0; i < index->class_count; i++)
         if (class_same(index->classes[i], &facts))
             return index->classes[i];
@@ -235,7 +239,8 @@ void pf_slot_sync(struct index *index, struct pf_slot *pf_slot,
     const struct pf_setting *setting = host_pf_setting(view->host, &pf->key);
     pf_slot->allowed = setting && setting->allowed && !pf->management;
     pf_slot->changing = host_view_pf_changing(view, pf);
-    struct pf_class *class = class_get(index, pf, setting);
+    struct pf_class *class =
+        class_get(index, pf, setting, pf_slot->slot->unready);
     if (class != pf_slot->class) {
         class->members++;
         class_leave(index, pf_slot->class);
@@ -268,6 +273,18 @@ int pf_slot_free_vf(const struct pf_slot *pf_slot, size_t skip)
                 return (int)(i * 64) + __builtin_ctzll(bits);
     }
     return -1;
+}
+
+uint32_t pf_slot_free_netdevs(const struct pf_slot *pf_slot)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < pf_slot->words; i++) {
+        uint64_t bits = pf_slot->reported_free[i] & ~pf_slot->claimed[i];
+        for (; bits; bits &= bits - 1)
+            count += *pf_slot->pf->vfs[i * 64 + (size_t)__builtin_ctzll(bits)]
+                          .netdev != '\0';
+    }
+    return count;
 }
 
 void pf_slot_claim(struct pf_slot *pf_slot, const struct claim *claim, bool on)

@@ -30,6 +30,11 @@ void core_apply(struct core *core, enum record_kind kind, void *before,
  * VMs are linked to their hosts. (apply.c) */
 int core_link(struct core *core, struct error *err);
 
+struct snapshot {
+    struct ref ref;
+    struct state state;
+};
+
 /* What an event is about; NULL = nothing. */
 struct event_about {
     const char *host;
@@ -51,6 +56,9 @@ struct host_view *core_find_host(const struct core *core, const char *name,
  * (hosts.c) */
 int core_check_generation(const struct host *host, bool given,
                           uint64_t generation, struct error *err);
+/* The same for a VM; 0 = not given. (vms.c) */
+int core_check_vm_generation(const struct vm *vm, uint64_t generation,
+                             struct error *err);
 /* Say of which PFs of a host more is promised than their links bear now, and
  * of which no longer, since it was last said. (promises.c) */
 void core_tell_promises(struct core *core, const struct core_call *call,

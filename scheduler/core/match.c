@@ -3,8 +3,8 @@
  *
  * Without asked bandwidth this is matching with capacities: augmenting paths
  * find an assignment whenever there is one, in polynomial time. Asked
- * bandwidth makes it bin packing: those ports are tried in all ways, largest
- * first, PFs that are alike only once, and the rest is matched at each leaf.
+ * bandwidth makes it bin packing: those ports, and macvtaps, which need VFs that
+ * the host drives, are tried in all ways, largest first, PFs that are alike only once, and the rest is matched at each leaf.
  * That part is exponential at worst, so it stops after MATCH_STEPS_MAX steps
  * of one decision and says no: with up to 16 ports on up to 64 PFs that takes
  * a request built for it. */
@@ -18,13 +18,16 @@ struct match {
     struct want *want;
     const struct slot *slot;
     bool packs;
-    uint64_t fits[VM_PORTS_MAX]; /* bit N: slot->pfs[N] could serve it */
-    int chosen[VM_PORTS_MAX];    /* -1 = none yet */
-    uint32_t left[HOST_PFS_MAX]; /* free VFs, or the PF itself */
-    uint64_t mbps[HOST_PFS_MAX]; /* free bandwidth */
+    uint64_t fits[VM_PORTS_MAX];    /* bit N: slot->pfs[N] could serve it */
+    int chosen[VM_PORTS_MAX];       /* -1 = none yet */
+    uint32_t left[HOST_PFS_MAX];    /* free VFs, or the PF itself */
+    uint32_t netdevs[HOST_PFS_MAX]; /* free VFs that the host drives; counted
+                                       only where a port needs such a one */
+    uint64_t mbps[HOST_PFS_MAX];    /* free bandwidth */
     size_t rated_count;
-    size_t rated[VM_PORTS_MAX]; /* ports that ask for bandwidth, most first */
-    uint32_t plain;             /* bits of the other ports */
+    /* ports that ask for bandwidth, most first, or for a VF of a certain sort */
+    size_t rated[VM_PORTS_MAX];
+    uint32_t plain; /* bits of the other ports */
 };
 
 static uint32_t port_rate(const struct match *match, size_t port)
@@ -34,12 +37,14 @@ static uint32_t port_rate(const struct match *match, size_t port)
 
 /* The PF to take next for a port: with link before without, then by strategy
  * the one with the most or the fewest VFs left, then by name. -1 = none. */
-static int best_pf(const struct match *match, uint64_t among, uint32_t rate)
+static int best_pf(const struct match *match, uint64_t among, uint32_t rate,
+                   bool netdev)
 {
     int best = -1;
     for (; among; among &= among - 1) {
         int pf = __builtin_ctzll(among);
-        if (!match->left[pf] || match->mbps[pf] < rate)
+        if (!match->left[pf] || match->mbps[pf] < rate ||
+            (netdev && !match->netdevs[pf]))
             continue;
         if (best < 0) {
             best = pf;
@@ -60,7 +65,7 @@ static int best_pf(const struct match *match, uint64_t among, uint32_t rate)
 /* Find this port a VF, moving other plain ports out of the way if need be. */
 static bool augment(struct match *match, size_t port, uint64_t *visited)
 {
-    int pf = best_pf(match, match->fits[port] & ~*visited, 0);
+    int pf = best_pf(match, match->fits[port] & ~*visited, 0, false);
     if (pf >= 0) {
         match->chosen[port] = pf;
         match->left[pf]--;
@@ -104,7 +109,9 @@ static void release_plain(struct match *match)
 static bool pfs_alike(const struct match *match, int a, int b)
 {
     return match->slot->pfs[a]->class == match->slot->pfs[b]->class &&
-           match->left[a] == match->left[b] && match->mbps[a] == match->mbps[b];
+           match->left[a] == match->left[b] &&
+           match->netdevs[a] == match->netdevs[b] &&
+           match->mbps[a] == match->mbps[b];
 }
 
 /* Place the rated ports from 'next' on, then the plain ones. */
@@ -118,9 +125,10 @@ static bool match_rated(struct match *match, size_t next)
     }
     size_t port = match->rated[next];
     uint32_t rate = port_rate(match, port);
+    bool netdev = match->want->ports[port].needs_netdev;
     uint64_t untried = match->fits[port];
     int pf = -1;
-    while ((pf = best_pf(match, untried, rate)) >= 0) {
+    while ((pf = best_pf(match, untried, rate, netdev)) >= 0) {
         if (++match->want->steps > MATCH_STEPS_MAX)
             return false;
         for (uint64_t rest = untried; rest; rest &= rest - 1) {
@@ -131,11 +139,13 @@ static bool match_rated(struct match *match, size_t next)
         untried &= ~(UINT64_C(1) << pf);
         match->chosen[port] = pf;
         match->left[pf]--;
+        match->netdevs[pf] -= netdev;
         match->mbps[pf] -= rate;
         if (match_rated(match, next + 1))
             return true;
         match->chosen[port] = -1;
         match->left[pf]++;
+        match->netdevs[pf] += netdev;
         match->mbps[pf] += rate;
     }
     return false;
@@ -146,7 +156,10 @@ static void add_port(struct match *match, size_t port)
     for (size_t i = 0; i < match->slot->pf_count; i++)
         if (placement_pf_fits(match->want, port, match->slot->pfs[i]))
             match->fits[port] |= UINT64_C(1) << i;
-    if (!port_rate(match, port)) {
+    bool netdev = match->want->ports[port].needs_netdev;
+    for (size_t i = 0; netdev && i < match->slot->pf_count; i++)
+        match->netdevs[i] = pf_slot_free_netdevs(match->slot->pfs[i]);
+    if (!port_rate(match, port) && !netdev) {
         match->plain |= 1u << port;
         return;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Agents' reports: who may report, in which order, merged onto what was
- * reported before; what follows from it (bindings, an epoch to raise, VMs whose
- * removal is done); the events are events.c's. */
+/* Agents' reports: who may report, in which order; what follows from it
+ * (bindings, an epoch to raise, VMs whose removal is done). Merging them is
+ * report.c's, the events are events.c's. */
 #include "scheduler/core/observe.h"
 
 #include "common/base/plant.h"
@@ -121,173 +121,6 @@ static int check_order(const struct host_report *report,
     return 1;
 }
 
-/* ---- merge ----------------------------------------------------------------------- */
-
-static bool is_gone(const struct observed *observed, const struct pf_key *key)
-{
-    for (size_t i = 0; i < observed->gone_count; i++)
-        if (pf_key_compare(&observed->gone_pfs[i], key) == 0)
-            return true;
-    return false;
-}
-
-/* The PFs after a partial report, ordered; returns how many. 'pfs' has room
- * for both, the pointers are borrowed. */
-static size_t merge_pfs(const struct inventory *old,
-                        const struct observed *observed, struct pf **pfs)
-{
-    const struct inventory *new = observed->inventory;
-    size_t count = 0, i = 0, j = 0;
-    while (i < old->pf_count || j < new->pf_count) {
-        int order = i == old->pf_count ? 1
-                    : j == new->pf_count
-                        ? -1
-                        : pf_key_compare(&old->pfs[i]->key, &new->pfs[j]->key);
-        if (order >= 0) {
-            pfs[count++] = new->pfs[j++];
-            i += order == 0;
-        } else if (is_gone(observed, &old->pfs[i]->key)) {
-            i++;
-        } else {
-            pfs[count++] = old->pfs[i++];
-        }
-    }
-    return count;
-}
-
-/* A reference to the inventory as it is after the report; a partial one has
- * an 'old' to build on (check_order). */
-static struct inventory *merge_inventory(const struct inventory *old,
-                                         const struct observed *observed)
-{
-    struct inventory *facts = observed->inventory;
-    if (observed->full)
-        return ref_get(facts);
-    if (!facts || !old)
-        return ref_get(old);
-    if (!facts->pf_count && !observed->gone_count &&
-        inventory_same_host_facts(old, facts))
-        return ref_get(old);
-    auto_free struct pf **pfs =
-        mem_calloc(old->pf_count + facts->pf_count, sizeof *pfs);
-    size_t count = merge_pfs(old, observed, pfs);
-    struct inventory *merged = inventory_like(facts, count);
-    for (size_t i = 0; i < count; i++)
-        merged->pfs[i] = ref_get(pfs[i]);
-    return merged;
-}
-
-static void report_release(void *object)
-{
-    struct host_report *report = object;
-    ref_put(report->inventory);
-    free(report->ports);
-    free(report->pfs);
-    free(report->over);
-    free(report);
-}
-
-static void *copy_array(const void *items, size_t count, size_t size)
-{
-    void *copy = mem_calloc(count, size);
-    if (count)
-        memcpy(copy, items, count * size);
-    return copy;
-}
-
-struct host_report *report_dup(const struct host_report *report)
-{
-    struct host_report *copy = mem_dup(report, sizeof *report);
-    ref_init(&copy->ref, report_release);
-    ref_get(copy->inventory);
-    copy->ports =
-        copy_array(report->ports, report->port_count, sizeof *copy->ports);
-    copy->pfs = copy_array(report->pfs, report->pf_count, sizeof *copy->pfs);
-    copy->over =
-        copy_array(report->over, report->over_count, sizeof *copy->over);
-    return copy;
-}
-
-static int by_id(const void *a, const void *b)
-{
-    return uuid_compare(&((const struct observed_port *)a)->id,
-                        &((const struct observed_port *)b)->id);
-}
-
-static bool port_is_gone(const struct host_report *report,
-                         const struct port *port)
-{
-    const struct observed_port *seen = report_port(report, &port->id);
-    return seen && seen->phase == PORT_ABSENT &&
-           revision_compare(&seen->revision, &port->revision) >= 0;
-}
-
-/* An agent forgets an absent port once its report was taken, but the record
- * needs it until the VM's other ports are absent too. */
-static bool is_still_needed(const struct core *core,
-                            const struct host_report *old,
-                            const struct observed *observed,
-                            const struct observed_port *was)
-{
-    const struct vm *vm = state_vm(&core->state, &was->vm);
-    if (was->phase != PORT_ABSENT || !vm || vm->state != VM_DELETING ||
-        strcmp(vm->host, observed->host) != 0)
-        return false;
-    for (size_t i = 0; i < observed->port_count; i++)
-        if (uuid_equal(&observed->ports[i].id, &was->id))
-            return false;
-    for (size_t i = 0; i < vm->port_count; i++)
-        if (uuid_equal(&vm->ports[i].id, &was->id))
-            return port_is_gone(old, &vm->ports[i]);
-    return false;
-}
-
-static void take_ports(const struct core *core, const struct host_report *old,
-                       const struct observed *observed,
-                       struct host_report *report)
-{
-    size_t kept = old ? old->port_count : 0;
-    size_t count = observed->port_count;
-    report->ports = mem_calloc(count + kept, sizeof *report->ports);
-    if (count)
-        memcpy(report->ports, observed->ports, count * sizeof *report->ports);
-    for (size_t i = 0; i < kept; i++)
-        if (is_still_needed(core, old, observed, &old->ports[i]))
-            report->ports[count++] = old->ports[i];
-    report->port_count = count;
-    qsort(report->ports, count, sizeof *report->ports, by_id);
-}
-
-static struct host_report *make_report(const struct core *core,
-                                       const struct core_call *call,
-                                       const struct host_report *old,
-                                       const struct observed *observed)
-{
-    struct host_report *report = mem_new(struct host_report);
-    ref_init(&report->ref, report_release);
-    str_copy(report->host, observed->host);
-    report->boot_id = observed->boot_id;
-    report->cluster_id = observed->cluster_id;
-    str_copy(report->agent_version, observed->agent_version);
-    report->incarnation = observed->incarnation;
-    report->sequence = observed->sequence;
-    report->accepted = observed->accepted;
-    report->inventory = merge_inventory(old ? old->inventory : NULL, observed);
-    take_ports(core, old, observed, report);
-    /* What another cluster told its agent is not ours to judge. */
-    bool foreign = report_is_foreign(report, core->state.cluster);
-    report->pf_count = foreign ? 0 : observed->pf_count;
-    report->pfs =
-        copy_array(observed->pfs, report->pf_count, sizeof *report->pfs);
-    report->over_count = old ? old->over_count : 0;
-    report->over = copy_array(old ? old->over : NULL, report->over_count,
-                              sizeof *report->over);
-    for (size_t i = 0; foreign && i < report->port_count; i++)
-        report->ports[i].phase = PORT_UNKNOWN;
-    report->received_at = call->now_ns;
-    return report;
-}
-
 /* ---- what follows ------------------------------------------------------------------ */
 
 static void bind_machine(struct core *core, const struct core_call *call,
@@ -332,27 +165,35 @@ static void raise_epoch(struct core *core, const struct core_call *call,
 static bool vm_is_gone(const struct host_report *report, const struct vm *vm)
 {
     for (size_t i = 0; i < vm->port_count; i++)
-        if (!port_is_gone(report, &vm->ports[i]))
+        if (!report_port_is_gone(report, &vm->ports[i]))
             return PLANT(FIRST_ABSENT_FREES);
-    return true;
+    return report_vm_is_gone(report, vm);
 }
 
-/* Whatever the agent proved clean of a VM being deleted: when it is all, the
- * record goes, and with it the claims. */
+static void finish_deletion(struct core *core, const struct core_call *call,
+                            struct tx *tx, const struct host_report *report,
+                            const struct uuid *id)
+{
+    struct vm *vm = state_vm(&core->state, id);
+    if (vm && vm->state == VM_DELETING && strcmp(vm->host, report->host) == 0 &&
+        vm_is_gone(report, vm))
+        core_vm_remove(core, call, tx, vm, "ProvenClean");
+}
+
+/* Whatever the agent proved clean of a VM being deleted, and that its domain is
+ * gone: when it is all, the record goes, and with it the claims. */
 static void finish_deletions(struct core *core, const struct core_call *call,
                              struct tx *tx, const struct host_report *report)
 {
     if (!core->state.cluster ||
         !uuid_equal(&report->cluster_id, &core->state.cluster->id))
         return;
-    for (size_t i = 0; i < report->port_count; i++) {
-        if (report->ports[i].phase != PORT_ABSENT)
-            continue;
-        struct vm *vm = state_vm(&core->state, &report->ports[i].vm);
-        if (vm && vm->state == VM_DELETING &&
-            strcmp(vm->host, report->host) == 0 && vm_is_gone(report, vm))
-            core_vm_remove(core, call, tx, vm, "ProvenClean");
-    }
+    for (size_t i = 0; i < report->port_count; i++)
+        if (report->ports[i].phase == PORT_ABSENT)
+            finish_deletion(core, call, tx, report, &report->ports[i].vm);
+    for (size_t i = 0; i < report->vm_count; i++)
+        if (report->vms[i].phase == VM_PHASE_ABSENT)
+            finish_deletion(core, call, tx, report, &report->vms[i].id);
 }
 
 static void set_heard(struct core *core, const struct core_call *call,
@@ -390,7 +231,7 @@ int core_observe(struct core *core, const struct core_call *call,
         return 0;
     }
     struct host_report *old = ref_get(view->report);
-    struct host_report *report = make_report(core, call, old, observed);
+    struct host_report *report = report_make(core, call, old, observed);
     if (uuid_is_zero(&view->host->machine_id))
         bind_machine(core, call, tx, view->host, observed);
     set_heard(core, call, tx, host);
@@ -398,6 +239,7 @@ int core_observe(struct core *core, const struct core_call *call,
     core_change(core, tx, RECORD_REPORT, old, report);
     observe_events(core, call, tx, old, report);
     finish_deletions(core, call, tx, report);
+    ports_release_claims(core, call, tx, report);
     core_tell_promises(core, call, tx, host);
     ref_put(old);
     return 0;

@@ -11,15 +11,6 @@
 
 /* ---- constraints ------------------------------------------------------------ */
 
-static bool mac_is_used(const struct want *want, const struct port_want *port,
-                        const char *network)
-{
-    if (!port->mac_used)
-        return false;
-    struct mac_key key = mac_key_of(&port->mac, network);
-    return omap_get(want->macs, key.bytes, key.length) != NULL;
-}
-
 bool placement_class_fits(const struct want *want, size_t port,
                           const struct pf_class *class)
 {
@@ -31,8 +22,10 @@ bool placement_class_fits(const struct want *want, size_t port,
 
     if (class->kind != wanted->kind || class->whole != wanted->whole)
         return false;
-    if (*asked->physical_network &&
+    if ((*asked->physical_network || wanted->same_network) &&
         strcmp(asked->physical_network, class->physical_network) != 0)
+        return false;
+    if (wanted->readiness & class->unready)
         return false;
     if ((asked->require_vendor_id &&
          asked->require_vendor_id != class->vendor_id) ||
@@ -48,7 +41,7 @@ bool placement_class_fits(const struct want *want, size_t port,
                                               &wanted->policy, &field, &why))
         return false;
     return wanted->policy.min_tx_rate_mbps <= class->promisable_mbps &&
-           !mac_is_used(want, wanted, class->physical_network);
+           !placement_mac_taken(want, wanted, class->physical_network);
 }
 
 bool placement_mac_used(const struct want *want, size_t port,
@@ -58,7 +51,7 @@ bool placement_mac_used(const struct want *want, size_t port,
     const struct mac *own = &pf_slot->pf->mac;
     const char *network = pf_slot->class->physical_network;
     if (!wanted->own_mac || mac_is_zero(own))
-        return mac_is_used(want, wanted, network);
+        return placement_mac_taken(want, wanted, network);
     struct mac_key key = mac_key_of(own, network);
     return omap_get(want->macs, key.bytes, key.length) != NULL;
 }
@@ -70,7 +63,8 @@ static bool pf_network_fits(const struct port_want *port,
 {
     return !port->needs_network || *port->request->physical_network ||
            !*pf_slot->class->physical_network ||
-           slot_has_network(pf_slot->slot, pf_slot->class->physical_network);
+           placement_network(port, pf_slot->slot,
+                             pf_slot->class->physical_network, NULL);
 }
 
 static bool pf_has_bandwidth(const struct pf_slot *pf_slot, uint32_t rate)
@@ -85,6 +79,8 @@ bool placement_pf_fits(const struct want *want, size_t port,
     return pf_slot->node.linked &&
            placement_class_fits(want, port, pf_slot->class) &&
            pf_network_fits(&want->ports[port], pf_slot) &&
+           (!want->ports[port].needs_netdev ||
+            pf_slot_free_netdevs(pf_slot) > 0) &&
            !placement_mac_used(want, port, pf_slot) &&
            pf_has_bandwidth(pf_slot, want->ports[port].policy.min_tx_rate_mbps);
 }
@@ -99,38 +95,19 @@ bool placement_host_fits(const struct want *want, const struct slot *slot)
         return false;
     for (size_t i = 0; i < want->count; i++)
         if (want->ports[i].needs_network &&
-            !slot_has_network(slot, want->ports[i].request->physical_network))
+            !placement_network(&want->ports[i], slot,
+                               want->ports[i].request->physical_network, NULL))
             return false;
     return true;
 }
 
 /* ---- one host ------------------------------------------------------------------ */
 
-/* The physical network that a port on virtio ends up on: the asked one; for
- * "any" the first that has a name and not yet this MAC. NULL = none. */
-static const char *virtio_network(const struct want *want, size_t port,
-                                  const struct slot *slot)
-{
-    const struct port_want *wanted = &want->ports[port];
-    const char *unnamed = NULL;
-    if (*wanted->request->physical_network)
-        return wanted->request->physical_network;
-    for (size_t i = 0; i < slot->network_count; i++) {
-        const char *name = slot->networks[i];
-        if (mac_is_used(want, wanted, name))
-            continue;
-        if (*name)
-            return name;
-        unnamed = name;
-    }
-    return unnamed;
-}
-
 static bool virtio_fits(const struct want *want, uint32_t ports,
                         const struct slot *slot)
 {
     for (size_t i = 0; i < want->count; i++)
-        if ((ports & PORT_BIT(i)) && !virtio_network(want, i, slot))
+        if ((ports & PORT_BIT(i)) && !placement_leg(want, i, slot))
             return false;
     return true;
 }
@@ -162,22 +139,75 @@ static bool host_ports(struct want *want, const struct slot *slot,
     return true;
 }
 
+/* A free VF of the PF that no other port of the plan has, with a network device
+ * of the host where the port needs one. */
+static int take_vf(const struct want *want, const struct plan *plan,
+                   size_t port)
+{
+    const struct pf_slot *pf = plan->ports[port].pf;
+    int position = -1;
+    for (size_t skip = 0; (position = pf_slot_free_vf(pf, skip)) >= 0; skip++) {
+        bool taken = false;
+        for (size_t i = 0; i < want->count && !taken; i++)
+            taken = i != port && plan->ports[i].pf == pf &&
+                    plan->ports[i].position == position;
+        if (!taken &&
+            (!want->ports[port].needs_netdev || *pf->pf->vfs[position].netdev))
+            break;
+    }
+    return position;
+}
+
 static void make_plan(const struct want *want, struct slot *slot,
                       uint32_t with_vf, const int chosen[VM_PORTS_MAX],
                       struct plan *plan)
 {
-    size_t taken[HOST_PFS_MAX] = {0};
     *plan = (struct plan){.slot = slot};
     for (size_t i = 0; i < want->count; i++) {
+        const struct port_want *wanted = &want->ports[i];
         struct port_plan *port = &plan->ports[i];
+        port->position = -1;
         if (with_vf & PORT_BIT(i)) {
             port->pf = slot->pfs[chosen[i]];
-            port->position = pf_slot_free_vf(port->pf, taken[chosen[i]]++);
             str_copy(port->network, port->pf->class->physical_network);
-        } else {
-            str_copy(port->network, virtio_network(want, i, slot));
+            if (wanted->needs_network)
+                port->device = placement_network(wanted, slot, port->network,
+                                                 port->pf->pf);
+        } else if (wanted->needs_network) {
+            port->device = placement_leg(want, i, slot);
+            str_copy(port->network,
+                     view_network_name(slot->view, port->device));
         }
     }
+    /* First those that need a VF of a certain sort. */
+    for (int netdev = 1; netdev >= 0; netdev--)
+        for (size_t i = 0; i < want->count; i++)
+            if (plan->ports[i].pf && !want->ports[i].whole &&
+                want->ports[i].needs_netdev == netdev)
+                plan->ports[i].position = take_vf(want, plan, i);
+}
+
+struct claim placement_claim(const struct port_want *want,
+                             const struct port_plan *plan)
+{
+    const struct pf *pf = plan->pf->pf;
+    struct claim claim = {
+        .pf = pf->key,
+        .vf_index = CLAIM_WHOLE_PF,
+        .has_address = pf->has_address,
+        .address = pf->address,
+        .vendor_id = pf->vendor_id,
+        .device_id = pf->device_id,
+        .numa_node = pf->numa_node,
+        .min_tx_rate_mbps = want->policy.min_tx_rate_mbps,
+    };
+    if (want->whole)
+        return claim;
+    const struct vf *vf = &pf->vfs[plan->position];
+    claim.vf_index = vf->index;
+    claim.has_address = vf->has_address;
+    claim.address = vf->address;
+    return claim;
 }
 
 /* ---- walks ------------------------------------------------------------------------ */

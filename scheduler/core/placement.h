@@ -29,7 +29,14 @@ struct port_want {
     bool own_mac;         /* of a whole PF: its own, as none is given */
     bool wants_vf;        /* or a whole PF: has no path without */
     bool may_fall_back;   /* to virtio: asked for, and the path can do it */
-    bool needs_network;   /* has or may get a virtio leg */
+    bool needs_network;   /* has or may get a virtio leg, or is a macvtap on a
+                             network's device */
+    bool beside;          /* a virtio leg is always beside its VF */
+    bool needs_vlan;      /* and the leg has a VLAN */
+    bool macvtap;         /* no leg: a macvtap on a network's device */
+    bool needs_netdev;    /* a macvtap on its VF: the host must drive that */
+    bool same_network;    /* exactly the request's, also "" */
+    uint8_t readiness;    /* UNREADY_ bits that its host must not have */
     bool mac_used; /* on some physical network: look before choosing one */
 };
 struct want {
@@ -45,9 +52,11 @@ struct want {
 };
 
 struct port_plan {
-    struct pf_slot *pf;      /* NULL: virtio */
-    int position;            /* in pf->pf->vfs; -1: the PF itself */
-    char network[NAME_SIZE]; /* the physical network it ends up on */
+    struct pf_slot *pf;           /* NULL: virtio */
+    const struct network *device; /* of its virtio leg, or below its macvtap;
+                                     NULL = it has none (of the host's report) */
+    int position;                 /* in pf->pf->vfs; -1: the PF itself */
+    char network[NAME_SIZE];      /* the physical network it ends up on */
 };
 struct plan {
     struct slot *slot;
@@ -70,6 +79,28 @@ bool placement_mac_used(const struct want *want, size_t port,
 bool placement_pf_fits(const struct want *want, size_t port,
                        const struct pf_slot *pf_slot);
 
+/* What a port with this plan claims. */
+struct claim placement_claim(const struct port_want *want,
+                             const struct port_plan *plan);
+
+/* ---- networks.c: what virtio legs and macvtaps sit on ------------------------ */
+
+/* The network of the host that the port's leg can sit on: of this name ("" =
+ * any), first the one whose uplink is 'pf' (may be NULL). NULL = none. */
+const struct network *placement_network(const struct port_want *port,
+                                        const struct slot *slot,
+                                        const char *name, const struct pf *pf);
+/* There is one of the name, but without VLANs, which the port needs. */
+bool placement_lacks_vlan(const struct port_want *port, const struct slot *slot,
+                          const char *name);
+/* The same for a port that has no VF: the asked network; for "any" the first
+ * that has a name and not yet this MAC. NULL = none. */
+const struct network *placement_leg(const struct want *want, size_t port,
+                                    const struct slot *slot);
+/* Is the MAC that the port would have somebody's on this physical network? */
+bool placement_mac_taken(const struct want *want, const struct port_want *port,
+                         const char *network);
+
 /* ---- match.c: ports to PFs of one host -------------------------------------- */
 
 /* Give each port of the set 'ports' a PF of the slot: chosen[port] is an index
@@ -82,6 +113,10 @@ bool match_ports(struct want *want, const struct slot *slot, uint32_t ports,
 /* Why no host fits, by a scan of all of them. */
 void explain_hosts(struct core *core, struct want *want,
                    struct placement_reasons *reasons);
+/* Why this host has none for the only port of 'want', as the one reason. 'slot'
+ * may be NULL. */
+void explain_on_host(struct want *want, const struct slot *slot,
+                     struct placement_reasons *reasons);
 /* Why this port has no VF on this host, in a few words; bounded text. */
 void explain_port(struct want *want, size_t port, const struct slot *slot,
                   char *text, size_t size);

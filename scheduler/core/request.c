@@ -67,16 +67,79 @@ static int check_mac(const struct port_request *port, struct error *err)
 
 static int check_vnic_type(const struct port_request *port, struct error *err)
 {
-    if (port->vnic_type == VNIC_DIRECT || port->vnic_type == VNIC_NORMAL ||
-        port->vnic_type == VNIC_DIRECT_PHYSICAL)
+    bool macvtap = port->vnic_type == VNIC_MACVTAP;
+    if (port->vnic_type >= VNIC_TYPE_MAX)
+        return error_set_field(err, ERROR_INVALID, "vnic_type",
+                               "is direct, direct-physical, macvtap or normal");
+    if (macvtap != (port->macvtap_mode != MACVTAP_NONE) ||
+        port->macvtap_mode >= MACVTAP_MODE_MAX) {
+        error_fill(err, ERROR_INVALID, 0, "macvtap_mode",
+                   macvtap ? "a macvtap is of mode bridge, vepa or passthrough"
+                           : "is for ports of vnic_type macvtap");
+        error_remedy(err, macvtap ? "use passthrough for one on a VF, bridge "
+                                    "or vepa for one on a network of the host"
+                                  : "leave it out");
+        return -1;
+    }
+    return 0;
+}
+
+/* A guest that fails over has the virtio device beside its VF. */
+static int check_failover(const struct port_request *port, struct error *err)
+{
+    if (port->guest_failover == GUEST_FAILOVER_NONE)
         return 0;
-    const char *name = vnic_type_name((enum vnic_type)port->vnic_type);
-    error_fill(err, name ? ERROR_UNSUPPORTED : ERROR_INVALID, 0, "vnic_type",
-               "ports of vnic_type '%s' can't be placed by this version",
-               name ? name : "?");
-    error_remedy(err, "use 'direct' for a VF, 'direct-physical' for a whole PF "
-                      "or 'normal' for virtio");
+    if (port->vnic_type != VNIC_DIRECT)
+        return error_set_field(err, ERROR_INVALID, "guest_failover",
+                               "is between a VF and virtio: only ports of "
+                               "vnic_type direct have both");
+    if (port->fallback == FALLBACK_VIRTIO)
+        return 0;
+    error_fill(err, ERROR_INVALID, 0, "guest_failover",
+               "the guest can't fail over without a virtio path, and the "
+               "port's fallback is refuse");
+    error_remedy(err, "set fallback to virtio, or guest_failover to none");
     return -1;
+}
+
+/* What a macvtap on a device of the host can't do (passthrough: the VF does
+ * it): it has no bridge port to hold a VLAN, no nwfilter, no VF to choose. */
+static int check_macvtap(const struct port_request *port, struct error *err)
+{
+    static const enum policy_field can[] = {POLICY_MAC, POLICY_MAX_TX_RATE_MBPS,
+                                            POLICY_LINK_STATE};
+    struct policy clean = policy_clean();
+    if (port->vnic_type != VNIC_MACVTAP)
+        return 0;
+    if (port->fallback != FALLBACK_REFUSE)
+        return error_set_field(err, ERROR_INVALID, "fallback",
+                               "a macvtap is one device: it has no other path");
+    if (port->macvtap_mode == MACVTAP_PASSTHROUGH)
+        return 0;
+    if (port->require_vendor_id || port->require_device_id ||
+        port->require_capabilities)
+        return error_set_field(
+            err, ERROR_INVALID, "require", "a macvtap of mode %s has no VF",
+            macvtap_mode_name((enum macvtap_mode)port->macvtap_mode));
+    for (int i = 0; i < POLICY_FIELD_MAX; i++) {
+        bool able = !policy_has(&port->policy, (enum policy_field)i);
+        for (size_t j = 0; j < sizeof can / sizeof *can; j++)
+            able |= can[j] == (enum policy_field)i;
+        /* Spoof checking is asked for only where it is said. */
+        if (able ||
+            (i != POLICY_SPOOFCHK &&
+             policy_field_equal(&port->policy, &clean, (enum policy_field)i)) ||
+            (i == POLICY_SPOOFCHK && !port->policy.spoofchk))
+            continue;
+        error_fill(err, ERROR_UNSUPPORTED, 0,
+                   policy_field_name((enum policy_field)i),
+                   "a macvtap on a device of the host can't do this");
+        error_prefix_field(err, "policy");
+        error_remedy(err, "use macvtap_mode passthrough on a VF, or vnic_type "
+                          "direct or normal");
+        return -1;
+    }
+    return 0;
 }
 
 /* What nobody can do with a whole PF: its guest has all of it. */
@@ -88,9 +151,6 @@ static int check_whole(const struct port_request *port, struct error *err)
         return error_set_field(err, ERROR_INVALID, "fallback",
                                "a port with a whole PF can only refuse: what "
                                "it does can't be done over virtio");
-    if (port->guest_failover != GUEST_FAILOVER_NONE)
-        return error_set_field(err, ERROR_INVALID, "guest_failover",
-                               "a whole PF has no virtio path beside it");
     if (port->require_capabilities)
         return error_set_field(err, ERROR_INVALID, "require.capabilities",
                                "are about policies of VFs; a whole PF has "
@@ -126,7 +186,8 @@ static int check_device(const struct port_request *port, struct error *err)
         field = "policy";
     else if (port->require_capabilities)
         field = "require.capabilities";
-    else if (port->vnic_type != VNIC_DIRECT)
+    else if (port->vnic_type != VNIC_DIRECT ||
+             port->macvtap_mode != MACVTAP_NONE)
         field = "vnic_type";
     else if (port->fallback != FALLBACK_REFUSE)
         field = "fallback";
@@ -159,6 +220,7 @@ static int check_port(const struct port_request *port, struct error *err)
         return error_set_field(err, ERROR_INVALID, "require.capabilities",
                                "names an unknown capability");
     if (check_vnic_type(port, err) || check_whole(port, err) ||
+        check_macvtap(port, err) || check_failover(port, err) ||
         check_mac(port, err))
         return -1;
     if (policy_check(&port->policy, err)) {
@@ -213,6 +275,30 @@ static int check_ports(const struct vm_request *request, struct error *err)
     return 0;
 }
 
+static int check_domain(const struct vm_request *request, struct error *err)
+{
+    bool managed = request->lifecycle == LIFECYCLE_MANAGED;
+    if (managed && !request->domain_xml) {
+        error_fill(err, ERROR_INVALID, 0, "domain_xml",
+                   "a managed VM needs the XML of its domain");
+        error_remedy(err, "give a libvirt <domain> without interfaces, or use "
+                          "lifecycle external and start the VM yourself");
+        return -1;
+    }
+    if (!managed && (request->domain_xml || request->power_on)) {
+        error_fill(err, ERROR_INVALID, 0,
+                   request->domain_xml ? "domain_xml" : "power",
+                   "only VMs of lifecycle managed have it");
+        error_remedy(err, "leave it out, or use lifecycle managed");
+        return -1;
+    }
+    if (managed && request->domain_xml->length > DOMAIN_XML_MAX)
+        return error_set_field(err, ERROR_INVALID, "domain_xml",
+                               "%zu bytes are more than %d",
+                               request->domain_xml->length, DOMAIN_XML_MAX);
+    return 0;
+}
+
 int vm_request_check(const struct vm_request *request, struct error *err)
 {
     if (!str_is_name(request->name))
@@ -241,7 +327,7 @@ int vm_request_check(const struct vm_request *request, struct error *err)
         return error_set_field(err, ERROR_INVALID, "ports",
                                "%zu ports and devices are more than %d",
                                request->port_count, VM_PORTS_MAX);
-    return check_ports(request, err);
+    return check_domain(request, err) || check_ports(request, err) ? -1 : 0;
 }
 
 static bool virtio_can(const struct port_request *port)
@@ -251,7 +337,8 @@ static bool virtio_can(const struct port_request *port)
     return virtio_path_allows(&port->policy, &field, &why);
 }
 
-static void want_port(struct port_want *want, const struct port_request *port)
+static void want_port(struct port_want *want, const struct port_request *port,
+                      uint8_t lifecycle)
 {
     const struct mac *mac = given_mac(port);
     want->request = port;
@@ -263,23 +350,31 @@ static void want_port(struct port_want *want, const struct port_request *port)
         want->policy.set |= POLICY_BIT(POLICY_MAC);
     if (mac)
         want->mac = want->policy.mac = *mac;
-    want->wants_vf = port->vnic_type != VNIC_NORMAL;
+    want->macvtap = port->vnic_type == VNIC_MACVTAP &&
+                    port->macvtap_mode != MACVTAP_PASSTHROUGH;
+    want->needs_netdev = port->vnic_type == VNIC_MACVTAP && !want->macvtap;
+    want->wants_vf = port->vnic_type != VNIC_NORMAL && !want->macvtap;
     want->may_fall_back =
         want->wants_vf && port->fallback == FALLBACK_VIRTIO && virtio_can(port);
-    want->needs_network = !want->wants_vf ||
-                          port->fallback == FALLBACK_VIRTIO ||
-                          port->guest_failover != GUEST_FAILOVER_NONE;
+    want->beside = port->guest_failover != GUEST_FAILOVER_NONE;
+    want->needs_network = !want->wants_vf || port->fallback == FALLBACK_VIRTIO;
+    want->needs_vlan = want->needs_network &&
+                       policy_has(&port->policy, POLICY_VLAN) &&
+                       port->policy.vlan;
+    if (lifecycle != LIFECYCLE_HOST)
+        want->readiness = want->needs_netdev ? UNREADY_LIBVIRT
+                                             : UNREADY_LIBVIRT | UNREADY_VFIO;
 }
 
 void request_want(const struct vm_request *request, struct want *want)
 {
     *want = (struct want){.request = request, .count = request->port_count};
     for (size_t i = 0; i < want->count; i++) {
-        want_port(&want->ports[i], &request->ports[i]);
-        if (!want->ports[i].wants_vf) {
+        want_port(&want->ports[i], &request->ports[i], request->lifecycle);
+        if (!want->ports[i].wants_vf || want->ports[i].beside)
             want->impossible |= !virtio_can(&request->ports[i]);
+        if (!want->ports[i].wants_vf)
             continue;
-        }
         want->vf_ports |= 1u << i;
         if (!want->ports[i].may_fall_back)
             want->must_ports |= 1u << i;

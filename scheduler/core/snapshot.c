@@ -4,11 +4,6 @@
 
 #include <string.h>
 
-struct snapshot {
-    struct ref ref;
-    struct state state;
-};
-
 static void snapshot_release(void *object)
 {
     struct snapshot *snapshot = object;
@@ -80,6 +75,12 @@ const struct observed_port *host_view_port(const struct host_view *host,
     return host->report ? report_port(host->report, port) : NULL;
 }
 
+const struct observed_vm *host_view_vm(const struct host_view *host,
+                                       const struct uuid *vm)
+{
+    return host->report ? report_vm(host->report, vm) : NULL;
+}
+
 /* ---- VMs ------------------------------------------------------------------------ */
 
 const struct vm *snapshot_vm(const struct snapshot *snapshot,
@@ -106,6 +107,30 @@ const struct vm *snapshot_vm_after(const struct snapshot *snapshot,
 size_t snapshot_vm_count(const struct snapshot *snapshot)
 {
     return snapshot->state.vms.count;
+}
+
+const struct vm *snapshot_port(const struct snapshot *snapshot,
+                               const struct uuid *id, const struct port **port)
+{
+    size_t index = 0;
+    const struct vm *vm = state_port(&snapshot->state, id, &index);
+    if (vm)
+        *port = &vm->ports[index];
+    return vm;
+}
+
+const struct vm *snapshot_port_after(const struct snapshot *snapshot,
+                                     const struct uuid *marker,
+                                     const struct port **port)
+{
+    const void *key = NULL;
+    size_t length = 0;
+    struct uuid id;
+    if (!omap_after(&snapshot->state.ports, marker ? marker->bytes : NULL,
+                    marker ? sizeof marker->bytes : 0, &key, &length))
+        return NULL;
+    memcpy(id.bytes, key, sizeof id.bytes);
+    return snapshot_port(snapshot, &id, port);
 }
 
 const struct vm *snapshot_vf_owner(const struct snapshot *snapshot,
@@ -161,96 +186,4 @@ enum role snapshot_identify(const struct snapshot *snapshot,
         return ROLE_NONE;
     *name = host->name;
     return ROLE_AGENT;
-}
-
-/* ---- the agent's document ----------------------------------------------------------- */
-
-static void add_port(struct desired *desired, const struct vm *vm,
-                     const struct port *port)
-{
-    desired->ports[desired->port_count++] = (struct desired_port){
-        .id = port->id,
-        .vm = vm->id,
-        .absent = vm->state == VM_DELETING,
-        .path = port->path,
-        .has_claim = port->has_claim,
-        .claim = port->claim,
-        .device = port->device,
-        .policy = port->policy,
-        .revision = port->revision,
-    };
-}
-
-/* Visit the ports newer than 'after' (zero: all); count them, and add them to
- * 'desired' if it is there. */
-static size_t each_port(const struct snapshot *snapshot,
-                        const struct host_view *view,
-                        const struct revision *after, struct desired *desired)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < view->vm_count; i++) {
-        const struct vm *vm = state_vm(&snapshot->state, &view->vms[i]);
-        for (size_t j = 0; vm && j < vm->port_count; j++) {
-            if (revision_compare(&vm->ports[j].revision, after) <= 0)
-                continue;
-            count++;
-            if (desired)
-                add_port(desired, vm, &vm->ports[j]);
-        }
-    }
-    return count;
-}
-
-/* The same for PF settings. A zero revision (of data that is older than settings
- * with revisions) is in whole documents only. */
-static size_t each_setting(const struct host *host,
-                           const struct revision *after, bool full,
-                           struct desired *desired)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < host->pf_setting_count; i++) {
-        const struct pf_setting *setting = &host->pf_settings[i];
-        if (!full && revision_compare(&setting->revision, after) <= 0)
-            continue;
-        if (desired)
-            desired->pfs[count] = (struct desired_pf){
-                .key = setting->key,
-                .allowed = setting->allowed,
-                .has_num_vfs = setting->has_num_vfs,
-                .num_vfs = setting->num_vfs,
-                .autoprobe = setting->autoprobe,
-                .bridge_mode = setting->bridge_mode,
-                .revision = setting->revision,
-            };
-        count++;
-    }
-    return count;
-}
-
-struct desired *snapshot_desired(const struct snapshot *snapshot,
-                                 const char *host, struct revision after)
-{
-    const struct host_view *view = state_host(&snapshot->state, host);
-    if (!view)
-        return NULL;
-    bool full = after.epoch != view->revision.epoch ||
-                revision_compare(&after, &view->revision) > 0;
-    if (full)
-        after = (struct revision){0};
-    bool nothing = !full && revision_compare(&after, &view->revision) == 0;
-    size_t count = nothing ? 0 : each_port(snapshot, view, &after, NULL);
-    size_t settings =
-        nothing ? 0 : each_setting(view->host, &after, full, NULL);
-    struct desired *desired = desired_new(count, settings, 0);
-    desired->port_count = 0;
-    if (snapshot->state.cluster)
-        desired->cluster_id = snapshot->state.cluster->id;
-    memcpy(desired->host, view->host->name, sizeof desired->host);
-    desired->revision = view->revision;
-    desired->full = full;
-    if (count)
-        each_port(snapshot, view, &after, desired);
-    if (settings)
-        each_setting(view->host, &after, full, desired);
-    return desired;
 }

@@ -54,6 +54,18 @@ struct vm *state_vm_by_name(const struct state *state, const char *name)
     return vm && strcmp(vm->name, name) == 0 ? vm : NULL;
 }
 
+struct vm *state_port(const struct state *state, const struct uuid *id,
+                      size_t *index)
+{
+    struct vm *vm = omap_get(&state->ports, id->bytes, sizeof id->bytes);
+    for (size_t i = 0; vm && i < vm->port_count; i++)
+        if (uuid_equal(&vm->ports[i].id, id)) {
+            *index = i;
+            return vm;
+        }
+    return NULL;
+}
+
 uint64_t state_epoch(const struct state *state)
 {
     return state->cluster ? state->cluster->epoch : 0;
@@ -70,6 +82,7 @@ struct state state_share(struct state *state)
         .token_hashes = omap_share(&state->token_hashes),
         .vms = omap_share(&state->vms),
         .vm_names = omap_share(&state->vm_names),
+        .ports = omap_share(&state->ports),
         .events = omap_share(&state->events),
         .last_event = state->last_event,
     };
@@ -86,6 +99,7 @@ void state_done(struct state *state)
     omap_done(&state->token_hashes);
     omap_done(&state->vms);
     omap_done(&state->vm_names);
+    omap_done(&state->ports);
     omap_done(&state->events);
 }
 
@@ -98,6 +112,23 @@ const struct observed_port *report_port(const struct host_report *report,
         int order = uuid_compare(id, &report->ports[middle].id);
         if (order == 0)
             return &report->ports[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+const struct observed_vm *report_vm(const struct host_report *report,
+                                    const struct uuid *id)
+{
+    size_t low = 0, high = report->vm_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = uuid_compare(id, &report->vms[middle].id);
+        if (order == 0)
+            return &report->vms[middle];
         if (order < 0)
             high = middle;
         else

@@ -15,6 +15,7 @@ struct state {
     struct omap token_hashes;
     struct omap vms;      /* id -> vm */
     struct omap vm_names; /* struct name_key -> vm */
+    struct omap ports;    /* id of a port or device -> vm */
     struct omap events;   /* sequence, big-endian -> event */
     uint64_t last_event;
 };
@@ -40,6 +41,10 @@ void sequence_key(uint64_t sequence, uint8_t key[8]);
 struct host_view *state_host(const struct state *state, const char *name);
 struct vm *state_vm(const struct state *state, const struct uuid *id);
 struct vm *state_vm_by_name(const struct state *state, const char *name);
+/* The VM that has this port or device, and its position in vm->ports; NULL = no
+ * such port. */
+struct vm *state_port(const struct state *state, const struct uuid *id,
+                      size_t *index);
 uint64_t state_epoch(const struct state *state); /* 0 before core_start */
 
 /* A version for readers; ends the maps' current edits. */
@@ -49,3 +54,6 @@ void state_done(struct state *state);
 /* The report's port with this id or NULL; its ports are ordered by id. */
 const struct observed_port *report_port(const struct host_report *report,
                                         const struct uuid *id);
+/* The same for its VMs. */
+const struct observed_vm *report_vm(const struct host_report *report,
+                                    const struct uuid *id);

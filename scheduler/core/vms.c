@@ -177,29 +177,6 @@ static int refuse_placement(struct core *core, struct want *want,
 
 /* ---- create ------------------------------------------------------------------------ */
 
-static struct claim make_claim(const struct port_want *want,
-                               const struct port_plan *plan)
-{
-    const struct pf *pf = plan->pf->pf;
-    struct claim claim = {
-        .pf = pf->key,
-        .vf_index = CLAIM_WHOLE_PF,
-        .has_address = pf->has_address,
-        .address = pf->address,
-        .vendor_id = pf->vendor_id,
-        .device_id = pf->device_id,
-        .numa_node = pf->numa_node,
-        .min_tx_rate_mbps = want->policy.min_tx_rate_mbps,
-    };
-    if (want->whole)
-        return claim;
-    const struct vf *vf = &pf->vfs[plan->position];
-    claim.vf_index = vf->index;
-    claim.has_address = vf->has_address;
-    claim.address = vf->address;
-    return claim;
-}
-
 /* The MAC that the guest will have: a whole PF's is its own, unless one was
  * given, or another port of the VM has it (two PFs with one MAC). */
 static struct mac final_mac(const struct want *want, const struct plan *plan,
@@ -236,6 +213,11 @@ static void fill_port(struct want *want, const struct plan *plan, size_t index,
     port->vnic_type = asked->vnic_type;
     port->fallback = asked->fallback;
     port->guest_failover = asked->guest_failover;
+    port->macvtap_mode = asked->macvtap_mode;
+    if (planned->device) {
+        str_copy(port->network, planned->device->device);
+        port->network_kind = planned->device->kind;
+    }
     port->policy = wanted->policy;
     port->policy.mac = port->mac;
     port->require_vendor_id = asked->require_vendor_id;
@@ -245,7 +227,7 @@ static void fill_port(struct want *want, const struct plan *plan, size_t index,
     if (planned->pf) {
         port->path = PATH_VF;
         port->has_claim = true;
-        port->claim = make_claim(wanted, planned);
+        port->claim = placement_claim(wanted, planned);
         return;
     }
     port->path = PATH_VIRTIO;
@@ -273,6 +255,9 @@ static struct vm *make_vm(const struct core *core, const struct core_call *call,
     str_copy(vm->host, view->host->name);
     str_copy(vm->idempotency_key, request->idempotency_key);
     vm->request_hash = request->request_hash;
+    vm->domain_xml = ref_get(request->domain_xml);
+    vm->power_on = request->power_on;
+    vm->revision = core_next_revision(core, view);
     for (size_t i = 0; i < want->count; i++) {
         vm->ports[i].id = uuid_make(call->now_ns, call->rng);
         fill_port(want, plan, i, vm->ports);
@@ -340,6 +325,18 @@ void core_vm_remove(struct core *core, const struct core_call *call,
     ref_put(vm);
 }
 
+int core_check_vm_generation(const struct vm *vm, uint64_t generation,
+                             struct error *err)
+{
+    if (!generation || generation == vm->generation)
+        return 0;
+    error_fill(err, ERROR_CONCURRENT_UPDATE, 0, "",
+               "VM '%s' has generation %" PRIu64 ", not %" PRIu64, vm->name,
+               vm->generation, generation);
+    error_remedy(err, "read the VM again and repeat the change");
+    return -1;
+}
+
 int core_vm_delete(struct core *core, const struct core_call *call,
                    const struct uuid *id, uint64_t generation, struct tx *tx,
                    struct error *err)
@@ -349,19 +346,16 @@ int core_vm_delete(struct core *core, const struct core_call *call,
     if (!old)
         return error_set(err, ERROR_NOT_FOUND, "no VM %s",
                          uuid_format(id, text));
-    if (generation && generation != old->generation) {
-        error_fill(err, ERROR_CONCURRENT_UPDATE, 0, "",
-                   "VM '%s' has generation %" PRIu64 ", not %" PRIu64,
-                   old->name, old->generation, generation);
-        error_remedy(err, "read the VM again and repeat the change");
+    if (core_check_vm_generation(old, generation, err))
         return -1;
-    }
     if (old->state == VM_DELETING)
         return 0;
     const struct host_view *view = state_host(&core->state, old->host);
+    bool known = view->report && report_vm(view->report, &old->id);
     struct vm *vm = vm_dup(old);
     vm->state = VM_DELETING;
     vm->generation++;
+    vm->revision = core_next_revision(core, view);
     for (size_t i = 0; i < vm->port_count; i++)
         vm->ports[i].revision = core_next_revision(core, view);
     core_change(core, tx, RECORD_VM, old, vm);
@@ -370,7 +364,7 @@ int core_vm_delete(struct core *core, const struct core_call *call,
                "VmDeleting", "Requested",
                "VM '%s' goes from host '%s' once its %zu ports are clean",
                vm->name, vm->host, vm->port_count);
-    if (!vm->port_count)
+    if (!vm->port_count && !known && !vm_is_managed(vm))
         core_vm_remove(core, call, tx, vm, "NothingToClean");
     return 0;
 }

@@ -56,6 +56,10 @@ int api_generation(const struct http_request *request, bool in_body,
 const struct host_view *api_host(const struct snapshot *snapshot,
                                  const char *name, struct error *err);
 
+/* The VM of this id or name, or NULL + NOT_FOUND. */
+const struct vm *api_vm(const struct snapshot *snapshot, const char *text,
+                        struct error *err);
+
 /* The name of the path's host (given by name or machine-id); -1 + NOT_FOUND. */
 int api_host_name(struct api *api, const struct http_request *request,
                   char name[NAME_SIZE], struct error *err);
@@ -67,6 +71,12 @@ int api_host_name(struct api *api, const struct http_request *request,
 void api_problem(struct http_request *request, const struct error *err,
                  json_t *extra);
 void api_error(struct http_request *request, const struct error *err);
+/* The same; NO_VALID_HOST with its reasons (NULL = there are none). */
+void api_unplaced(struct http_request *request, const struct error *err,
+                  const struct placement_reasons *reasons);
+/* The VM with its ETag. */
+void api_answer_vm(struct http_request *request, int status,
+                   const struct snapshot *snapshot, const struct vm *vm);
 /* A body with ETag "GENERATION" and, if not NULL, Location. */
 void api_answer(struct http_request *request, int status, json_t *body,
                 uint64_t generation, const char *location);
@@ -111,15 +121,36 @@ json_t *view_vf(const struct snapshot *snapshot, const struct host_view *host,
 enum vf_state view_vf_state(const struct snapshot *snapshot,
                             const struct host_view *host, const struct pf *pf,
                             const struct vf *vf);
-/* 'planned': a dry run, nothing will be applied. */
+/* 'planned': a dry run, nothing will be applied. Lists are without the text of
+ * its domain. */
 void view_vm(struct json_out *out, const struct snapshot *snapshot,
              const struct vm *vm, bool planned);
 /* The same as the text of an answer's body. */
 struct str view_vm_text(const struct snapshot *snapshot, const struct vm *vm,
                         bool planned);
-/* PolicyApplied of a VM: the worst of its ports. */
+/* A port or device alone, with its VM. */
+void view_port(struct json_out *out, const struct snapshot *snapshot,
+               const struct vm *vm, const struct port *port);
+/* The agent's word on a port, if it is about the port as it is wanted now. */
+const struct observed_port *view_port_report(const struct host_view *host,
+                                             const struct port *port);
+/* Why a port is degraded: by its record, or as its agent sees its way now; NULL
+ * = it is not. Borrowed from the snapshot. */
+const char *view_degraded(const struct host_view *host,
+                          const struct port *port);
+/* PolicyApplied of a VM: the worst of its ports; and of one port or device. */
 struct condition view_policy_applied(const struct snapshot *snapshot,
                                      const struct vm *vm, bool planned);
+struct condition view_port_applied(const struct host_view *host,
+                                   const struct port *port);
+/* Running: of VMs that are not of lifecycle host. */
+struct condition view_running(const struct snapshot *snapshot,
+                              const struct vm *vm, bool planned);
+/* PathReady of a VM: the worst of its ports; false: it has none. And of one. */
+bool view_path_ready(const struct snapshot *snapshot, const struct vm *vm,
+                     bool planned, struct condition *out);
+struct condition view_port_path(const struct host_view *host,
+                                const struct port *port);
 /* libvirt's domain XML for one port or device, or NULL where nothing can be attached.
  * New text. */
 char *libvirt_xml(const struct host_view *host, const struct port *port);
@@ -139,7 +170,12 @@ HANDLER(handle_vfs_list);
 HANDLER(handle_vms_list);
 HANDLER(handle_vm_create);
 HANDLER(handle_vm_show);
+HANDLER(handle_vm_patch);
 HANDLER(handle_vm_delete);
+HANDLER(handle_ports_list);
+HANDLER(handle_port_show);
+HANDLER(handle_port_accelerate);
+HANDLER(handle_port_decelerate);
 HANDLER(handle_events);
 HANDLER(handle_agent_desired);
 HANDLER(handle_agent_observed);

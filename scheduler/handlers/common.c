@@ -307,3 +307,35 @@ void api_answer_list(struct http_request *request, json_t *items,
     wire_set(body, "next_marker", marker ? wire_text(marker) : json_null());
     http_answer_json(request, 200, body, NULL);
 }
+
+static json_t *reasons_list(const struct placement_reasons *reasons)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < reasons->count; i++) {
+        const struct placement_reason *reason = &reasons->items[i];
+        json_t *item = json_object(), *example = json_object();
+        wire_set(item, "reason", wire_text(reason->reason));
+        wire_set(item, "field",
+                 *reason->field ? wire_text(reason->field) : json_null());
+        wire_set(item, "hosts", wire_number(reason->hosts));
+        wire_set(example, "host", wire_text(reason->example_host));
+        wire_set(example, "pf",
+                 *reason->example_pf ? wire_text(reason->example_pf)
+                                     : json_null());
+        wire_set(example, "message", wire_text(reason->example_message));
+        wire_set(item, "example", example);
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+void api_unplaced(struct http_request *request, const struct error *err,
+                  const struct placement_reasons *reasons)
+{
+    json_t *extra = NULL;
+    if (err->code == ERROR_NO_VALID_HOST && reasons) {
+        extra = json_object();
+        wire_set(extra, "reasons", reasons_list(reasons));
+    }
+    api_problem(request, err, extra);
+}

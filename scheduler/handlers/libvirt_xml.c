@@ -8,29 +8,6 @@
 
 #include <string.h>
 
-/* The switch of the host that is mapped to the port's physical network; for a
- * macvtap a device that one can sit on. */
-static const struct network *find_network(const struct host_view *host,
-                                          const struct port *port)
-{
-    const struct inventory *inventory =
-        host && host->report ? host->report->inventory : NULL;
-    bool macvtap = port->vnic_type == VNIC_MACVTAP;
-    for (size_t i = 0; host && i < host->host->mapping_count; i++) {
-        const struct network_mapping *mapping = &host->host->mappings[i];
-        if (*port->physical_network &&
-            strcmp(mapping->physical_network, port->physical_network) != 0)
-            continue;
-        for (size_t j = 0; inventory && j < inventory->network_count; j++) {
-            const struct network *network = &inventory->networks[j];
-            if (strcmp(network->device, mapping->device) == 0 &&
-                (network->kind == SWITCH_MACVTAP) == macvtap)
-                return network;
-        }
-    }
-    return NULL;
-}
-
 /* The netdev of a claimed VF, where the host's driver made one; "" = none. */
 static const char *vf_netdev(const struct host_view *host,
                              const struct claim *claim)
@@ -56,17 +33,13 @@ char *libvirt_xml(const struct host_view *host, const struct port *port)
         .hardware = on_vf && port->has_claim && port->claim.has_address,
         .address = port->claim.address,
     };
-    const struct network *network =
-        port->device ? NULL : find_network(host, port);
+    if (host)
+        host_view_port_network(host, port, out.network, &out.network_kind);
     /* Beside a VF, where the guest fails over; else instead of it. */
     out.virtio =
-        network &&
+        *out.network &&
         (port->path == PATH_VIRTIO || port->vnic_type == VNIC_MACVTAP ||
          (out.hardware && port->guest_failover != GUEST_FAILOVER_NONE));
-    if (out.virtio) {
-        str_copy(out.network, network->device);
-        out.network_kind = network->kind;
-    }
     if (port->macvtap_mode == MACVTAP_PASSTHROUGH)
         str_copy(out.network, vf_netdev(host, &port->claim));
     return domain_port_xml(&out);

@@ -6,6 +6,7 @@
 
 #include "api/wire/value.h"
 #include "common/base/str.h"
+#include "common/domain/domain.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,6 +59,10 @@ static int read_port(const json_t *value, size_t index,
                    &port->fallback);
     wire_take_enum(&reader, "guest_failover", false, guest_failover,
                    GUEST_FAILOVER_MAX, &port->guest_failover);
+    if (port->vnic_type == VNIC_MACVTAP)
+        port->macvtap_mode = MACVTAP_PASSTHROUGH;
+    wire_take_enum(&reader, "macvtap_mode", false, macvtap_mode,
+                   MACVTAP_MODE_MAX, &port->macvtap_mode);
     json_take_object(&reader, "policy", false, &policy);
     json_take_object(&reader, "require", false, &require);
     if (json_reader_end(&reader, true, NULL) < 0)
@@ -146,8 +151,47 @@ static int read_placement(const json_t *placement, struct vm_request *out,
     return json_reader_end(&reader, true, NULL);
 }
 
-int vm_request_read(const json_t *body, struct vm_request *out,
-                    struct error *err)
+/* The domain of a managed VM: power is on unless it is said. What other
+ * lifecycles have of it, the core refuses. */
+static void take_domain(struct json_reader *reader, struct vm_request *out)
+{
+    const char *text = NULL;
+    static const char *const powers[] = {"off", "on"};
+    uint8_t power = out->lifecycle == LIFECYCLE_MANAGED;
+    wire_take_choice(reader, "power", false, powers, 2, &power);
+    out->power_on = power == 1;
+    if (!json_take_text(reader, "domain_xml", false, &text))
+        return;
+    size_t length = strlen(text);
+    if (length > DOMAIN_XML_MAX) {
+        json_reader_fail(reader, "domain_xml", "%zu bytes are more than %d",
+                         length, DOMAIN_XML_MAX);
+        error_remedy(reader->err, "leave out what libvirt fills in by itself");
+        return;
+    }
+    out->domain_xml = text_new(text, length);
+}
+
+/* Can the VM be made of it? One that names its uuid, as those of virsh dumpxml
+ * do, gives the VM its id. */
+static int check_domain(struct vm_request *out, struct error *err)
+{
+    struct domain_facts facts = {0};
+    struct error ignored = {0};
+    const char *text = out->domain_xml->data;
+    size_t length = out->domain_xml->length;
+    if (!out->has_id && domain_read(text, length, &facts, &ignored) == 0) {
+        out->has_id = !uuid_is_zero(&facts.uuid);
+        out->id = facts.uuid;
+        domain_facts_done(&facts);
+    }
+    const struct domain_identity identity = {out->id, out->name, out->vcpus,
+                                             out->memory_mib};
+    return domain_check(text, length, &identity, err);
+}
+
+static int read_body(const json_t *body, struct vm_request *out,
+                     struct error *err)
 {
     struct json_reader reader;
     const json_t *ports = NULL, *devices = NULL, *placement = NULL;
@@ -164,6 +208,7 @@ int vm_request_read(const json_t *body, struct vm_request *out,
     out->lifecycle = LIFECYCLE_EXTERNAL;
     wire_take_enum(&reader, "lifecycle", false, vm_lifecycle, LIFECYCLE_MAX,
                    &out->lifecycle);
+    take_domain(&reader, out);
     json_take_array(&reader, "ports", false, VM_PORTS_MAX, &ports);
     json_take_array(&reader, "devices", false, VM_PORTS_MAX, &devices);
     json_take_object(&reader, "placement", false, &placement);
@@ -172,4 +217,21 @@ int vm_request_read(const json_t *body, struct vm_request *out,
         return -1;
     out->vcpus = (uint32_t)vcpus;
     return read_members(ports, devices, out, err);
+}
+
+int vm_request_read(const json_t *body, struct vm_request *out,
+                    struct error *err)
+{
+    if (read_body(body, out, err) == 0 &&
+        (!out->domain_xml || out->lifecycle != LIFECYCLE_MANAGED ||
+         check_domain(out, err) == 0))
+        return 0;
+    vm_request_done(out);
+    return -1;
+}
+
+void vm_request_done(struct vm_request *request)
+{
+    ref_put(request->domain_xml);
+    request->domain_xml = NULL;
 }

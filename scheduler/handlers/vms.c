@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /v1/vms: list, show, create, delete. */
+/* /v1/vms: list, show, create, change, delete. */
 #include "scheduler/handlers/api.h"
 
 #include "common/base/mem.h"
@@ -11,9 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* By id or by name. */
-static const struct vm *find_vm(const struct snapshot *snapshot,
-                                const char *text, struct error *err)
+const struct vm *api_vm(const struct snapshot *snapshot, const char *text,
+                        struct error *err)
 {
     struct uuid id;
     const struct vm *vm =
@@ -27,8 +26,8 @@ static const struct vm *find_vm(const struct snapshot *snapshot,
     return vm;
 }
 
-static void answer_vm(struct http_request *request, int status,
-                      const struct snapshot *snapshot, const struct vm *vm)
+void api_answer_vm(struct http_request *request, int status,
+                   const struct snapshot *snapshot, const struct vm *vm)
 {
     struct str body = view_vm_text(snapshot, vm, false);
     api_answer_text(request, status, &body, vm->generation, NULL);
@@ -39,9 +38,9 @@ HANDLER(handle_vm_show)
     struct api *api = context;
     struct error err = {0};
     struct snapshot *snapshot = service_snapshot(api->service);
-    const struct vm *vm = find_vm(snapshot, http_param(request, "vm"), &err);
+    const struct vm *vm = api_vm(snapshot, http_param(request, "vm"), &err);
     if (vm)
-        answer_vm(request, 200, snapshot, vm);
+        api_answer_vm(request, 200, snapshot, vm);
     else
         api_error(request, &err);
     snapshot_put(snapshot);
@@ -149,39 +148,13 @@ static int run_creation(struct job *job, struct core *core,
     return result;
 }
 
-static json_t *reasons_list(const struct placement_reasons *reasons)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < reasons->count; i++) {
-        const struct placement_reason *reason = &reasons->items[i];
-        json_t *item = json_object(), *example = json_object();
-        wire_set(item, "reason", wire_text(reason->reason));
-        wire_set(item, "field",
-                 *reason->field ? wire_text(reason->field) : json_null());
-        wire_set(item, "hosts", wire_number(reason->hosts));
-        wire_set(example, "host", wire_text(reason->example_host));
-        wire_set(example, "pf",
-                 *reason->example_pf ? wire_text(reason->example_pf)
-                                     : json_null());
-        wire_set(example, "message", wire_text(reason->example_message));
-        wire_set(item, "example", example);
-        json_array_append_new(list, item);
-    }
-    return list;
-}
-
 static void answer_creation(struct job *job, struct snapshot *snapshot,
                             const struct error *err)
 {
     struct creation *creation = (struct creation *)job;
     struct http_request *request = creation->api.request;
     if (err) {
-        json_t *extra = NULL;
-        if (err->code == ERROR_NO_VALID_HOST) {
-            extra = json_object();
-            wire_set(extra, "reasons", reasons_list(creation->reasons));
-        }
-        api_problem(request, err, extra);
+        api_unplaced(request, err, creation->reasons);
     } else {
         bool dry = job->dry_run;
         /* A repeated request gets the VM as it is now. */
@@ -196,6 +169,7 @@ static void answer_creation(struct job *job, struct snapshot *snapshot,
     }
     ref_put(creation->vm);
     free(creation->reasons);
+    vm_request_done(&creation->request);
     free(creation);
 }
 
@@ -233,8 +207,8 @@ HANDLER(handle_vm_create)
     struct creation *creation = mem_new(struct creation);
     if (api_query_bool(request, "dry_run", &creation->api.job.dry_run, &err) <
             0 ||
-        vm_request_read(body, &creation->request, &err) < 0 ||
-        read_idempotency_key(request, &creation->request, &err) < 0) {
+        read_idempotency_key(request, &creation->request, &err) < 0 ||
+        vm_request_read(body, &creation->request, &err) < 0) {
         api_error(request, &err);
         free(creation);
         return;
@@ -273,7 +247,7 @@ static void answer_removal(struct job *job, struct snapshot *snapshot,
     if (err)
         api_error(request, err);
     else if (vm)
-        answer_vm(request, 202, snapshot, vm);
+        api_answer_vm(request, 202, snapshot, vm);
     else /* nothing had to be cleaned */
         http_answer_json(request, 204, NULL, NULL);
     free(removal);
@@ -286,7 +260,7 @@ HANDLER(handle_vm_delete)
     bool given = false;
     struct removal *removal = mem_new(struct removal);
     struct snapshot *snapshot = service_snapshot(api->service);
-    const struct vm *vm = find_vm(snapshot, http_param(request, "vm"), &err);
+    const struct vm *vm = api_vm(snapshot, http_param(request, "vm"), &err);
     int result =
         vm ? api_if_match(request, &given, &removal->generation, &err) : -1;
     if (vm)
@@ -300,4 +274,78 @@ HANDLER(handle_vm_delete)
     removal->api.job.run = run_removal;
     removal->api.job.answer = answer_removal;
     api_submit(api, request, SERVICE_LANE_CLIENT, &removal->api);
+}
+
+/* ---- changing ---------------------------------------------------------------------- */
+
+struct change {
+    struct api_job api;
+    struct uuid id;
+    uint64_t generation; /* 0 = any */
+    bool on;
+};
+
+static int run_change(struct job *job, struct core *core,
+                      const struct core_call *call, struct tx *tx,
+                      struct error *err)
+{
+    struct change *change = (struct change *)job;
+    return core_vm_power(core, call, &change->id, change->generation,
+                         change->on, tx, err);
+}
+
+static void answer_change(struct job *job, struct snapshot *snapshot,
+                          const struct error *err)
+{
+    struct change *change = (struct change *)job;
+    struct http_request *request = change->api.request;
+    const struct vm *vm = err ? NULL : snapshot_vm(snapshot, &change->id);
+    if (err)
+        api_error(request, err);
+    else if (vm)
+        api_answer_vm(request, 202, snapshot, vm);
+    free(change);
+}
+
+static int read_change(struct http_request *request, const json_t *body,
+                       struct change *change, struct error *err)
+{
+    struct json_reader reader;
+    static const char *const powers[] = {"off", "on"};
+    uint64_t generation = 0;
+    uint8_t power = 0;
+    bool given = false;
+    json_reader_begin(&reader, body, "", err);
+    bool in_body =
+        json_take_u64(&reader, "generation", false, 0, INT64_MAX, &generation);
+    wire_take_choice(&reader, "power", true, powers, 2, &power);
+    change->on = power == 1;
+    return json_reader_end(&reader, true, NULL) < 0
+               ? -1
+               : api_generation(request, in_body, generation, &given,
+                                &change->generation, err);
+}
+
+HANDLER(handle_vm_patch)
+{
+    struct api *api = context;
+    struct error err = {0};
+    const json_t *body = api_body(request);
+    if (!body)
+        return;
+    struct change *change = mem_new(struct change);
+    struct snapshot *snapshot = service_snapshot(api->service);
+    const struct vm *vm = api_vm(snapshot, http_param(request, "vm"), &err);
+    int result = vm ? read_change(request, body, change, &err) : -1;
+    if (vm)
+        change->id = vm->id;
+    snapshot_put(snapshot);
+    if (result < 0) {
+        api_error(request, &err);
+        free(change);
+        return;
+    }
+    change->api.job.run = run_change;
+    change->api.job.answer = answer_change;
+    api_submit(api, request, SERVICE_LANE_CLIENT, &change->api);
 }

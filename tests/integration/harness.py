@@ -182,7 +182,7 @@ class Agent:
                 "machine_id": self.machine, "kernel": "6.1.0-test", "libvirt_version": "9.0.0", "qemu_version": "7.2.0",
                 "checks": self.checks, "vcpus": 1024, "memory_mib": 4194304, "external_vcpus": 0,
                 "external_memory_mib": 0, "unreadable": [], "pfs": self.pfs,
-                "networks": [{"physical_network": "", "switch": "linux_bridge", "device": "br0", "uplink": "ens3", "mtu": 1500}]},
+                "networks": [{"physical_network": "", "switch": "linux_bridge", "device": "br0", "uplink": "ens3", "mtu": 1500, "vlans": True}]},
             "gone_pfs": [], "pfs": list(self.configured.values()), "ports": [*self.ports.values(), *self.extra_ports],
         }
         document.update(more)

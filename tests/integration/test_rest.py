@@ -155,7 +155,7 @@ class Main(Fixture):
     def test_libvirt_xml_attaches_vf_and_virtio(self):
         agent = self.ready_host("xml1")
         self.s.call("PATCH", "/v1/hosts/xml1", {"networks": [{"device": "br0", "physical_network": "physnet0"}]})
-        ports = [{"name": "fast", "physical_network": "physnet0", "guest_failover": "net_failover"},
+        ports = [{"name": "fast", "physical_network": "physnet0", "fallback": "virtio", "guest_failover": "net_failover"},
                  {"name": "slow", "physical_network": "physnet0", "vnic_type": "normal", "mac": "52:54:00:00:20:02",
                   "policy": {"max_tx_rate_mbps": 100}}]
         vm = self.create("xml", ports, placement={"host": "xml1"}).body
@@ -176,7 +176,7 @@ class Main(Fixture):
 
     def test_libvirt_xml_of_open_vswitch_carries_the_vlan(self):
         agent = self.ready_host("ovs1", pfs=[])
-        switch = {"physical_network": "", "switch": "openvswitch", "device": "br'<&\"", "uplink": "", "mtu": 1500}
+        switch = {"physical_network": "", "switch": "openvswitch", "device": "br'<&\"", "uplink": "", "mtu": 1500, "vlans": True}
         document = agent.document()
         document["inventory"]["networks"] = [switch]
         self.assertEqual(agent.put(document).status, 200)

@@ -4,6 +4,8 @@
 
 static struct error err;
 
+#define DOMAIN_XML "<domain type='kvm'>\n  <os/>\n</domain>\n"
+
 static struct vm *full(void)
 {
     struct vm *vm = vm_new(3);
@@ -19,6 +21,9 @@ static struct vm *full(void)
     str_copy(vm->host, "h17");
     str_copy(vm->idempotency_key, "key-1");
     vm->request_hash = 0xfedcba9876543210u;
+    vm->domain_xml = text_new(DOMAIN_XML, strlen(DOMAIN_XML));
+    vm->power_on = true;
+    vm->revision = (struct revision){3, 16};
     struct port *port = &vm->ports[0];
     port->id = sample_uuid(2);
     str_copy(port->name, "eth0");
@@ -27,7 +32,11 @@ static struct vm *full(void)
     port->vnic_type = VNIC_MACVTAP;
     port->fallback = FALLBACK_VIRTIO;
     port->guest_failover = GUEST_FAILOVER_BOND;
+    port->macvtap_mode = MACVTAP_VEPA;
     port->path = PATH_VIRTIO;
+    str_copy(port->network, "br0");
+    port->network_kind = SWITCH_OPENVSWITCH;
+    port->decelerated = true;
     port->degraded = true;
     str_copy(port->degraded_reason, "no free VF");
     port->policy = sample_policy();
@@ -60,7 +69,10 @@ static bool same_port(const struct port *a, const struct port *b)
            strcmp(a->physical_network, b->physical_network) == 0 &&
            a->vnic_type == b->vnic_type && a->fallback == b->fallback &&
            a->guest_failover == b->guest_failover && a->path == b->path &&
-           a->degraded == b->degraded &&
+           a->macvtap_mode == b->macvtap_mode &&
+           a->decelerated == b->decelerated &&
+           strcmp(a->network, b->network) == 0 &&
+           a->network_kind == b->network_kind && a->degraded == b->degraded &&
            strcmp(a->degraded_reason, b->degraded_reason) == 0 &&
            same_policy(&a->policy, &b->policy) &&
            a->require_vendor_id == b->require_vendor_id &&
@@ -86,7 +98,12 @@ static bool same_vm(const struct vm *a, const struct vm *b)
         a->strategy != b->strategy || a->generation != b->generation ||
         a->created_at != b->created_at || strcmp(a->host, b->host) != 0 ||
         strcmp(a->idempotency_key, b->idempotency_key) != 0 ||
-        a->request_hash != b->request_hash || a->port_count != b->port_count)
+        a->request_hash != b->request_hash || a->power_on != b->power_on ||
+        revision_compare(&a->revision, &b->revision) != 0 ||
+        !a->domain_xml != !b->domain_xml ||
+        (a->domain_xml &&
+         strcmp(a->domain_xml->data, b->domain_xml->data) != 0) ||
+        a->port_count != b->port_count)
         return false;
     for (size_t i = 0; i < a->port_count; i++)
         if (!same_port(&a->ports[i], &b->ports[i]))
@@ -101,6 +118,27 @@ START_TEST(a_full_record_comes_back_equal)
     auto_vm struct vm *back = wire_vm_read(value, &err);
     ck_assert_msg(back, "%s: %s", err.field, err.msg);
     ck_assert(same_vm(vm, back));
+}
+END_TEST
+
+START_TEST(a_record_from_before_managed_vms_is_read)
+{
+    auto_vm struct vm *vm = full();
+    auto_json json_t *record = TREE_OF(wire_put_vm_record, vm);
+    static const char *const newer[] = {"domain_xml", "power", "revision"};
+    static const char *const newer_of_ports[] = {
+        "macvtap_mode", "network", "network_switch", "decelerated"};
+    json_t *port = json_array_get(json_object_get(record, "ports"), 0);
+    for (size_t i = 0; i < sizeof newer / sizeof *newer; i++)
+        ck_assert_int_eq(json_object_del(record, newer[i]), 0);
+    for (size_t i = 0; i < sizeof newer_of_ports / sizeof *newer_of_ports; i++)
+        ck_assert_int_eq(json_object_del(port, newer_of_ports[i]), 0);
+    auto_vm struct vm *back = wire_vm_read(record, &err);
+    ck_assert_msg(back, "%s: %s", err.field, err.msg);
+    ck_assert(!back->domain_xml && !back->power_on && !vm_is_managed(back));
+    ck_assert_str_eq(back->ports[0].network, "");
+    ck_assert_int_eq(back->ports[0].macvtap_mode, MACVTAP_NONE);
+    ck_assert(!back->ports[0].decelerated);
 }
 END_TEST
 
@@ -142,6 +180,7 @@ START_TEST(clients_get_the_shape_of_the_contract)
                 "\"name\":\"web-1\",\"host\":\"h17\",\"state\":\"deleting\","
                 "\"generation\":3,\"lifecycle\":\"managed\",\"vcpus\":2,"
                 "\"memory_mib\":4096,\"placement\":{\"strategy\":\"pack\"},"
+                "\"power\":\"on\","
                 "\"created_at\":\"2026-09-21T14:13:20.123Z\","
                 "\"devices\":[{"
                 "\"id\":\"01890a5d-ac96-774b-bcce-b302099a8004\","
@@ -158,7 +197,10 @@ START_TEST(clients_get_the_shape_of_the_contract)
         "{\"id\":\"01890a5d-ac96-774b-bcce-b302099a8002\",\"name\":\"eth0\","
         "\"mac\":\"52:54:00:01:02:03\",\"physical_network\":\"physnet0\","
         "\"vnic_type\":\"macvtap\",\"fallback\":\"virtio\","
-        "\"guest_failover\":\"bond\",\"path\":\"virtio\",\"degraded\":true,"
+        "\"guest_failover\":\"bond\",\"macvtap_mode\":\"vepa\","
+        "\"path\":\"virtio\",\"network\":\"br0\","
+        "\"network_switch\":\"openvswitch\",\"decelerated\":true,"
+        "\"degraded\":true,"
         "\"degraded_reason\":\"no free VF\","
         "\"require\":{\"vendor_id\":\"8086\",\"device_id\":\"1520\","
         "\"capabilities\":[\"vlan\",\"trust\"]},"
@@ -265,6 +307,7 @@ START_TEST(requirements_are_read_strictly_for_clients)
 END_TEST
 
 CHECK_MAIN("wire vm", a_full_record_comes_back_equal,
+           a_record_from_before_managed_vms_is_read,
            a_minimal_record_comes_back_equal,
            a_record_fits_the_store_with_all_ports,
            clients_get_the_shape_of_the_contract,

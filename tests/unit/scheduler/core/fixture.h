@@ -51,6 +51,10 @@ struct agent {
     struct pf_spec pfs[8];
     size_t network_count;
     struct network networks[4];
+    uint8_t power_state; /* of each VM that is not managed */
+    size_t check_count;
+    struct readiness_check checks[2];
+    bool netdevs;     /* its VFs are driven by the host */
     uint8_t pf_phase; /* what it does with PF settings: APPLIED carries them
                          out, else it only says this */
 };
@@ -151,6 +155,8 @@ static inline struct agent *fleet_enroll(struct fleet *fleet, const char *name)
     agent->network_count = 1;
     str_copy(agent->networks[0].device, "br0");
     str_copy(agent->networks[0].physical_network, "physnet0");
+    agent->networks[0].vlans = true;
+    agent->power_state = POWER_SHUT_OFF;
     agent->pf_phase = PF_APPLIED;
     return agent;
 }
@@ -229,8 +235,11 @@ agent_inventory(struct agent *agent, const struct observed_port *ports,
     inventory->memory_mib = agent->memory_mib;
     for (size_t i = 0; i < agent->network_count; i++)
         inventory->networks[i] = agent->networks[i];
+    inventory_set_checks(inventory, agent->checks, agent->check_count);
     for (size_t i = 0; i < agent->pf_count; i++) {
         struct pf *pf = make_pf(&agent->pfs[i]);
+        for (size_t j = 0; agent->netdevs && j < pf->vf_count; j++)
+            snprintf(pf->vfs[j].netdev, NETDEV_NAME_SIZE, "vf%zu", j);
         for (size_t j = 0; j < port_count; j++)
             if (ports[j].has_claim && ports[j].phase != PORT_ABSENT &&
                 pf_key_compare(&ports[j].claim.pf, &pf->key) == 0 &&
@@ -271,6 +280,27 @@ static inline void agent_settle_pfs(struct agent *agent,
     }
 }
 
+/* Domains as the document wants them; those of others are as they are. */
+static inline void agent_settle_vms(const struct agent *agent,
+                                    const struct desired *desired,
+                                    struct observed *observed)
+{
+    for (size_t i = 0; i < desired->vm_count; i++) {
+        const struct desired_vm *want = &desired->vms[i];
+        bool managed = want->lifecycle == LIFECYCLE_MANAGED;
+        observed->vms[i] = (struct observed_vm){
+            .id = want->id,
+            .domain = want->id,
+            .phase = want->absent ? VM_PHASE_ABSENT : VM_PHASE_APPLIED,
+            .power_state = want->absent     ? POWER_ABSENT
+                           : !managed       ? agent->power_state
+                           : want->power_on ? POWER_RUNNING
+                                            : POWER_SHUT_OFF,
+            .revision = want->revision,
+        };
+    }
+}
+
 /* A full report of what the agent's document wants, all of it done. */
 static inline struct observed *agent_observed(struct fleet *fleet,
                                               struct agent *agent)
@@ -280,9 +310,10 @@ static inline struct observed *agent_observed(struct fleet *fleet,
         snapshot_desired(snapshot, agent->name, (struct revision){0});
     ck_assert_ptr_nonnull(desired);
     snapshot_put(snapshot);
-    struct observed *observed =
-        observed_new(desired->port_count, 0, desired->pf_count, 0);
+    struct observed *observed = observed_new(
+        desired->port_count, 0, desired->pf_count, desired->vm_count);
     agent_settle_pfs(agent, desired, observed);
+    agent_settle_vms(agent, desired, observed);
     observed->cluster_id = desired->cluster_id;
     observed->accepted = desired->revision;
     for (size_t i = 0; i < desired->port_count; i++) {
@@ -292,7 +323,7 @@ static inline struct observed *agent_observed(struct fleet *fleet,
         port->vm = want->vm;
         port->phase = want->absent ? PORT_ABSENT : PORT_APPLIED;
         port->revision = want->revision;
-        port->has_claim = want->has_claim;
+        port->has_claim = want->has_claim && want->path == PATH_VF;
         port->claim = want->claim;
         port->condition.at = fleet->now;
     }

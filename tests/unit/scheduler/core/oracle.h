@@ -45,15 +45,35 @@ static inline bool oracle_mac_used(const struct oracle *oracle,
     return false;
 }
 
+/* Can the leg of the port, or the macvtap, sit on this network? */
+static inline bool oracle_serves(const struct port_request *port,
+                                 const struct network *network)
+{
+    bool vlan = policy_has(&port->policy, POLICY_VLAN) && port->policy.vlan;
+    if (port->vnic_type == VNIC_MACVTAP)
+        return network->kind == SWITCH_MACVTAP;
+    return network->kind != SWITCH_MACVTAP && (network->vlans || !vlan);
+}
+
 static inline bool oracle_has_network(const struct host_view *view,
+                                      const struct port_request *port,
                                       const char *wanted)
 {
     const struct inventory *inventory = view->report->inventory;
     for (size_t i = 0; i < inventory->network_count; i++)
-        if (!*wanted ||
-            strcmp(oracle_network(view, &inventory->networks[i]), wanted) == 0)
+        if (oracle_serves(port, &inventory->networks[i]) &&
+            (!*wanted || strcmp(oracle_network(view, &inventory->networks[i]),
+                                wanted) == 0))
             return true;
     return false;
+}
+
+/* Does it want a VF, or a PF? */
+static inline bool oracle_on_vf(const struct port_request *port)
+{
+    return port->vnic_type != VNIC_NORMAL &&
+           (port->vnic_type != VNIC_MACVTAP ||
+            port->macvtap_mode == MACVTAP_PASSTHROUGH);
 }
 
 static inline bool oracle_is_whole(const struct port_request *port)
@@ -77,13 +97,14 @@ static inline bool oracle_virtio(const struct oracle *oracle,
     if (oracle_hardware_only(port) ||
         !virtio_path_allows(&port->policy, &field, &why))
         return false;
-    if (port->vnic_type == VNIC_DIRECT && port->fallback != FALLBACK_VIRTIO)
+    if (oracle_on_vf(port) && port->fallback != FALLBACK_VIRTIO)
         return false;
     for (size_t i = 0; i < inventory->network_count; i++) {
         const char *name =
             oracle_network(oracle->view, &inventory->networks[i]);
-        if (*port->physical_network &&
-            strcmp(name, port->physical_network) != 0)
+        if (!oracle_serves(port, &inventory->networks[i]) ||
+            (*port->physical_network &&
+             strcmp(name, port->physical_network) != 0))
             continue;
         if (!oracle_mac_used(oracle, port, name))
             return true;
@@ -229,7 +250,7 @@ static inline bool oracle_pf(const struct oracle *oracle,
         policy.set |= POLICY_BIT(POLICY_MAC);
         mac_parse("52:54:00:ff:ff:ff", &policy.mac);
     }
-    if (port->vnic_type == VNIC_NORMAL || !setting || !setting->allowed ||
+    if (!oracle_on_vf(port) || !setting || !setting->allowed ||
         pf->management || oracle_changing(oracle, pf))
         return false;
     if (oracle_is_whole(port) != whole ||
@@ -247,7 +268,7 @@ static inline bool oracle_pf(const struct oracle *oracle,
             return false;
     if (port->fallback == FALLBACK_VIRTIO && !*port->physical_network &&
         *setting->physical_network &&
-        !oracle_has_network(oracle->view, setting->physical_network))
+        !oracle_has_network(oracle->view, port, setting->physical_network))
         return false;
     return capabilities_allow(&capabilities, &link, &policy, &field, &why) &&
            !oracle_mac_used(oracle, port, setting->physical_network) &&
@@ -296,9 +317,13 @@ static inline bool oracle_host(const struct oracle *oracle)
         return false;
     for (size_t i = 0; i < request->port_count; i++) {
         const struct port_request *port = &request->ports[i];
-        if ((port->vnic_type == VNIC_NORMAL ||
-             port->fallback == FALLBACK_VIRTIO) &&
-            !oracle_has_network(view, port->physical_network))
+        enum policy_field field = POLICY_FIELD_MAX;
+        const char *why = NULL;
+        if ((!oracle_on_vf(port) || port->fallback == FALLBACK_VIRTIO) &&
+            !oracle_has_network(view, port, port->physical_network))
+            return false;
+        if (port->guest_failover != GUEST_FAILOVER_NONE &&
+            !virtio_path_allows(&port->policy, &field, &why))
             return false;
     }
     return true;

@@ -299,6 +299,7 @@ START_TEST(a_check_of_one_host_sees_that_host)
     twin->id = uuid_make(fleet.now, &fleet.rng);
     str_copy(twin->name, "twin");
     twin->ports[0].mac.bytes[5] ^= 1;
+    twin->ports[0].id = uuid_make(fleet.now, &fleet.rng);
     struct core *core = restore(snapshot);
     snapshot_put(snapshot);
     struct tx tx = {0};

@@ -87,6 +87,10 @@ static void random_networks(struct world *world, struct agent *agent)
         memset(&agent->networks[i], 0, sizeof agent->networks[i]);
         snprintf(agent->networks[i].device, NETDEV_NAME_SIZE, "br%zu", i);
         str_copy(agent->networks[i].physical_network, any_network(world));
+        agent->networks[i].vlans = !one_in(world, 4);
+        agent->networks[i].kind = one_in(world, 3)   ? SWITCH_MACVTAP
+                                  : one_in(world, 2) ? SWITCH_OPENVSWITCH
+                                                     : SWITCH_LINUX_BRIDGE;
     }
 }
 
