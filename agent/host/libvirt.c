@@ -67,7 +67,7 @@ static void destroy(struct libvirt *libvirt)
     mem_close_p(&libvirt->epoll_fd);
     mem_close_p(&libvirt->wake_fd);
     mem_close_p(&libvirt->alarm_fd);
-    mem_close_p(&libvirt->stop_fd);
+    mem_close_p(&libvirt->work_fd);
     pthread_mutex_destroy(&libvirt->lock);
     ref_put(libvirt->status);
     ref_put(libvirt->domains);
@@ -85,33 +85,52 @@ static bool open_descriptors(struct libvirt *libvirt)
 {
     libvirt->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     libvirt->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    libvirt->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    libvirt->work_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     libvirt->alarm_fd =
         timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     return libvirt->epoll_fd >= 0 && libvirt->wake_fd >= 0 &&
-           libvirt->stop_fd >= 0 && libvirt->alarm_fd >= 0 &&
+           libvirt->work_fd >= 0 && libvirt->alarm_fd >= 0 &&
            watch(libvirt, libvirt->wake_fd) &&
            watch(libvirt, libvirt->alarm_fd) &&
            watch(libvirt, libvirt_orders_fd(libvirt->orders));
 }
 
-/* Once a process; a second event loop would be refused. */
-static void register_loop(void)
+static void *run_loop(void *context)
 {
-    virSetErrorFunc(NULL, be_quiet);
-    virEventRegisterDefaultImpl();
+    (void)context;
+    while (virEventRunDefaultImpl() == 0)
+        ;
+    /* GLib's loop does not fail. Without it, no event and no keepalive: what
+     * changes is found by reading all. */
+    log_error("libvirt's event loop failed: %s", virGetLastErrorMessage());
+    return NULL;
 }
 
-/* The worker takes no signals: they are the agent's. */
+/* Once a process; a second event loop would be refused. */
+static int loop_failed;
+static void start_loop(void)
+{
+    pthread_t thread;
+    virSetErrorFunc(NULL, be_quiet);
+    loop_failed = virEventRegisterDefaultImpl() < 0 ? ENOMEM : 0;
+    if (!loop_failed)
+        loop_failed = pthread_create(&thread, NULL, run_loop, NULL);
+    if (!loop_failed)
+        pthread_detach(thread);
+}
+
+/* Threads that take no signals: they are the agent's. */
 static int start(struct libvirt *libvirt)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     sigset_t all;
     sigset_t before;
-    pthread_once(&once, register_loop);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int number = pthread_create(&libvirt->thread, NULL, libvirt_work, libvirt);
+    pthread_once(&once, start_loop);
+    int number = loop_failed ? loop_failed
+                             : pthread_create(&libvirt->thread, NULL,
+                                              libvirt_work, libvirt);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return number;
 }
@@ -131,7 +150,7 @@ static struct libvirt *libvirt_new(const struct libvirt_config *config,
     libvirt->retry_max_ms = preset(config->retry_max_ms, RETRY_MAX_MS);
     libvirt->deadline_ms = preset(config->deadline_ms, DEADLINE_MS);
     libvirt->audit_ms = preset(config->audit_ms, AUDIT_MS);
-    libvirt->epoll_fd = libvirt->wake_fd = libvirt->stop_fd =
+    libvirt->epoll_fd = libvirt->wake_fd = libvirt->work_fd =
         libvirt->alarm_fd = -1;
     libvirt->orders = orders;
     libvirt->status = libvirt_status_new(LIBVIRT_CONNECTING);
@@ -173,10 +192,9 @@ void libvirt_close(struct libvirt *libvirt)
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += JOIN_S;
-    /* The worker's loop serves the connection that the orders wait on. */
     bool ended = libvirt_orders_free(libvirt->orders, JOIN_S * 1000);
     atomic_store(&libvirt->stopping, true);
-    libvirt_signal(libvirt->stop_fd);
+    libvirt_signal(libvirt->work_fd);
     if (pthread_timedjoin_np(libvirt->thread, NULL, &until) != 0) {
         pthread_detach(libvirt->thread);
         ended = false;

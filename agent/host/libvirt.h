@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent's connection to libvirt, and what libvirt tells of its domains.
  *
- * One worker thread owns the connection and runs libvirt's event loop; the
- * agent's loop never waits for it. The worker publishes what it knows as records
- * that never change and wakes a descriptor. A connection that breaks is opened
- * again, after 1 s at first and at most 30 s; a connection that is silent is
- * broken by libvirt's keepalive (5 s, 3 times).
+ * One worker thread owns the connection and calls libvirt; the agent's loop never
+ * waits for it. The worker publishes what it knows as records that never change
+ * and wakes a descriptor. A connection that breaks is opened again, after 1 s at
+ * first and at most 30 s; one that is silent is broken by libvirt's keepalive
+ * (5 s, 3 times). That needs libvirt's event loop to run while calls wait
+ * (virKeepAliveTimer), so it has a thread of its own, which never calls libvirt.
  *
  * Domains: all are read when the connection is new and each 60 s; between, an
  * event of a domain (life cycle, device added, removed or kept, metadata) makes
  * the worker read that one again. Orders (libvirt_orders.h) run in threads of
  * their own on the same connection.
  *
- * libvirt's event loop exists once a process: one object at a time. Functions
- * are called by one thread, that of the agent's loop.
+ * libvirt's event loop exists once a process, and its thread stays until the
+ * process ends: one object at a time. Functions are called by one thread, that
+ * of the agent's loop.
  */
 #pragma once
 

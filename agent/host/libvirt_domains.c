@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of domains as libvirt tells it: read whole at first and now and then,
- * and one by one as events tell of them. Everything here runs in the worker.
- *
- * An event only says which domain to read again, so that neither its kind nor its
- * order matters. A migration, a save and a dump change a domain's state and are
- * told as its life cycle; their jobs' own events add nothing. What no event
- * tells (a definition edited in parts) is found by the next whole reading. */
+ * and one by one as events tell of them. Everything here runs in the worker. */
 #define LOG_MODULE "libvirt"
 #include "agent/host/libvirt_parts.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
+#include "common/base/timestamp.h"
 
 #include <libvirt/virterror.h>
 #include <stdio.h>
@@ -17,88 +13,6 @@
 
 /* A reading that failed is tried again so much later than a connection. */
 #define AGAIN_TIMES 5
-
-/* ---- events --------------------------------------------------------------------- */
-
-static void mark(struct libvirt *libvirt, virConnectPtr connection,
-                 virDomainPtr domain)
-{
-    struct uuid uuid;
-    /* Of a connection that was given up and that an order still waits on. */
-    if (connection != libvirt->connection ||
-        virDomainGetUUID(domain, uuid.bytes) < 0)
-        return;
-    for (size_t i = 0; i < libvirt->dirty_count; i++)
-        if (uuid_equal(&libvirt->dirty[i], &uuid))
-            return;
-    if (libvirt->dirty_count == LIBVIRT_DIRTY_MAX)
-        libvirt->audit_due = true;
-    else
-        libvirt->dirty[libvirt->dirty_count++] = uuid;
-}
-
-static int on_life_cycle(virConnectPtr connection, virDomainPtr domain,
-                         int event, int detail, void *context)
-{
-    (void)event;
-    (void)detail;
-    mark(context, connection, domain);
-    return 0;
-}
-
-static void on_device(virConnectPtr connection, virDomainPtr domain,
-                      const char *alias, void *context)
-{
-    (void)alias;
-    mark(context, connection, domain);
-}
-
-static void on_removal_failed(virConnectPtr connection, virDomainPtr domain,
-                              const char *alias, void *context)
-{
-    log_info("the guest of domain '%s' does not let go of '%s'",
-             virDomainGetName(domain), alias);
-    mark(context, connection, domain);
-}
-
-static void on_metadata(virConnectPtr connection, virDomainPtr domain, int type,
-                        const char *namespace, void *context)
-{
-    (void)type;
-    (void)namespace;
-    mark(context, connection, domain);
-}
-
-typedef void (*any_function)(void);
-static const struct {
-    int id;
-    any_function callback; /* of the type that goes with the id */
-} events[] = {
-    {VIR_DOMAIN_EVENT_ID_LIFECYCLE, (any_function)on_life_cycle},
-    {VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, (any_function)on_device},
-    {VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, (any_function)on_device},
-    {VIR_DOMAIN_EVENT_ID_DEVICE_REMOVAL_FAILED,
-     (any_function)on_removal_failed},
-    {VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, (any_function)on_metadata},
-};
-
-void libvirt_domains_begin(struct libvirt *libvirt)
-{
-    libvirt_call_begin(libvirt);
-    for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
-        int id = virConnectDomainEventRegisterAny(
-            libvirt->connection, NULL, events[i].id,
-            (virConnectDomainEventGenericCallback)events[i].callback, libvirt,
-            NULL);
-        if (id < 0)
-            log_warning("'%s' tells no events of kind %d (%s); changes are "
-                        "found by reading all domains",
-                        libvirt->uri, events[i].id, virGetLastErrorMessage());
-    }
-    libvirt_call_end(libvirt);
-    libvirt->dirty_count = 0;
-    libvirt->audit_due = true;
-}
 
 /* ---- reading one ---------------------------------------------------------------- */
 
@@ -131,27 +45,65 @@ static enum outcome read_facts(const char *xml, bool active,
     return READ;
 }
 
-/* The XML first: if the domain stops meanwhile, an event tells so. */
+struct situation {
+    int state, reason;
+    bool active;
+};
+
+/* "Crashed" is also the state of a domain that is kept after its guest's panic. */
+static bool read_situation(virDomainPtr domain, struct situation *out)
+{
+    int active = 1;
+    if (virDomainGetState(domain, &out->state, &out->reason, 0) < 0)
+        return false;
+    if (out->state == VIR_DOMAIN_SHUTOFF)
+        active = 0;
+    else if (out->state == VIR_DOMAIN_CRASHED)
+        active = virDomainIsActive(domain);
+    out->active = active > 0;
+    return active >= 0;
+}
+
+/* The XML of one state, so that what a domain has now is not told of what it
+ * was: read again if it changed meanwhile. If it never stays, an event tells. */
+#define TRIES 4
+static char *read_xml(virDomainPtr domain, struct situation *now)
+{
+    struct situation after;
+    char *xml = NULL;
+    if (!read_situation(domain, now))
+        return NULL;
+    for (int i = 0; i < TRIES; i++) {
+        xml = virDomainGetXMLDesc(domain, 0);
+        if (!xml || !read_situation(domain, &after)) {
+            free(xml);
+            return NULL;
+        }
+        if (after.state == now->state && after.reason == now->reason)
+            break;
+        *now = after;
+        if (i + 1 < TRIES)
+            free(take_ptr(xml));
+    }
+    return xml;
+}
+
 static enum outcome read_domain(virDomainPtr domain, struct domain_state *out,
                                 char why[256])
 {
     const char *name = virDomainGetName(domain);
-    int state = 0;
-    int reason = 0;
+    struct situation now;
     *out = (struct domain_state){0};
     str_copy(out->name, name);
     virDomainGetUUID(domain, out->uuid.bytes);
-    auto_free char *xml = virDomainGetXMLDesc(domain, 0);
-    if (!xml)
+    auto_free char *xml = read_xml(domain, &now);
+    int persistent = xml ? virDomainIsPersistent(domain) : -1;
+    if (persistent < 0)
         return failure(name, virGetLastErrorMessage(), why);
-    int active = virDomainIsActive(domain);
-    int persistent = active < 0 ? -1 : virDomainIsPersistent(domain);
-    if (persistent < 0 || virDomainGetState(domain, &state, &reason, 0) < 0)
-        return failure(name, virGetLastErrorMessage(), why);
-    out->power_state = (uint8_t)libvirt_power_state(state, active > 0);
+    out->power_state = (uint8_t)libvirt_power_state(now.state, now.active);
     out->persistent = persistent > 0;
-    str_copy(out->reason, libvirt_reason(state, reason));
-    return read_facts(xml, active > 0, out, why);
+    str_copy(out->reason, libvirt_reason(now.state, now.reason));
+    return read_facts(xml, now.active, out, why);
 }
 
 /* ---- the list --------------------------------------------------------------------- */
@@ -248,27 +200,31 @@ static bool read_all(struct libvirt *libvirt, char why[256])
     return true;
 }
 
-static bool is_dirty(const struct libvirt *libvirt, const struct uuid *uuid)
+/* Domains that are to be read again. */
+struct dirty {
+    size_t count;
+    struct uuid uuids[LIBVIRT_DIRTY_MAX];
+};
+
+static bool is_dirty(const struct dirty *dirty, const struct uuid *uuid)
 {
-    for (size_t i = 0; i < libvirt->dirty_count; i++)
-        if (uuid_equal(&libvirt->dirty[i], uuid))
+    for (size_t i = 0; i < dirty->count; i++)
+        if (uuid_equal(&dirty->uuids[i], uuid))
             return true;
     return false;
 }
 
-static void copy_clean(const struct libvirt *libvirt, struct draft *draft)
+static void copy_clean(const struct domain_list *list,
+                       const struct dirty *dirty, struct draft *draft)
 {
-    for (size_t i = 0; i < libvirt->domains->count; i++) {
-        const struct domain_state *from = &libvirt->domains->domains[i];
-        if (is_dirty(libvirt, &from->uuid))
+    for (size_t i = 0; i < list->count; i++) {
+        const struct domain_state *from = &list->domains[i];
+        size_t size = from->facts.device_count * sizeof *from->facts.devices;
+        if (is_dirty(dirty, &from->uuid))
             continue;
         struct domain_state *to = draft_add(draft);
         *to = *from;
-        to->facts.devices =
-            from->facts.device_count
-                ? mem_dup(from->facts.devices, from->facts.device_count *
-                                                   sizeof *from->facts.devices)
-                : NULL;
+        to->facts.devices = size ? mem_dup(from->facts.devices, size) : NULL;
     }
 }
 
@@ -287,12 +243,13 @@ static enum outcome read_again(struct libvirt *libvirt, struct draft *draft,
     return outcome;
 }
 
-static bool read_dirty(struct libvirt *libvirt, char why[256])
+static bool read_dirty(struct libvirt *libvirt, const struct dirty *dirty,
+                       char why[256])
 {
     auto_draft struct draft draft = {0};
-    copy_clean(libvirt, &draft);
-    for (size_t i = 0; i < libvirt->dirty_count; i++)
-        if (read_again(libvirt, &draft, &libvirt->dirty[i], why) == FAILED)
+    copy_clean(libvirt->domains, dirty, &draft);
+    for (size_t i = 0; i < dirty->count; i++)
+        if (read_again(libvirt, &draft, &dirty->uuids[i], why) == FAILED)
             return false;
     publish_draft(libvirt, &draft);
     return true;
@@ -300,31 +257,28 @@ static bool read_dirty(struct libvirt *libvirt, char why[256])
 
 bool libvirt_domains_turn(struct libvirt *libvirt, char why[256])
 {
-    bool all = libvirt->audit_due;
-    if (!all && !libvirt->dirty_count)
+    struct dirty dirty;
+    bool all = false;
+    dirty.count = libvirt_session_take(libvirt->session, dirty.uuids, &all);
+    all = all || (dirty.count && !libvirt->domains) ||
+          timestamp_monotonic() >= libvirt->next_audit;
+    if (!all && !dirty.count)
         return true;
-    all = all || !libvirt->domains;
-    bool good = all ? read_all(libvirt, why) : read_dirty(libvirt, why);
-    libvirt->dirty_count = 0;
-    libvirt->audit_due = false;
-    if (good) {
-        if (all)
-            virEventUpdateTimeout(libvirt->audit_timer, (int)libvirt->audit_ms);
+    bool good = all ? read_all(libvirt, why) : read_dirty(libvirt, &dirty, why);
+    unsigned ms =
+        good ? libvirt->audit_ms : libvirt->retry_min_ms * AGAIN_TIMES;
+    if (all || !good)
+        libvirt->next_audit = timestamp_monotonic() + ms * TIMESTAMP_MS;
+    if (good)
         return true;
-    }
     publish(libvirt, NULL);
     if (virConnectIsAlive(libvirt->connection) != 1)
         return false;
     libvirt_tell_domains(libvirt, why);
-    virEventUpdateTimeout(libvirt->audit_timer,
-                          (int)(libvirt->retry_min_ms * AGAIN_TIMES));
     return true;
 }
 
 void libvirt_domains_end(struct libvirt *libvirt)
 {
-    libvirt->dirty_count = 0;
-    libvirt->audit_due = false;
-    virEventUpdateTimeout(libvirt->audit_timer, -1);
     publish(libvirt, NULL);
 }

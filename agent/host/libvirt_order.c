@@ -230,12 +230,23 @@ static int ask_unplug(virDomainPtr domain, const struct domain_order *order)
                                                      VIR_DOMAIN_AFFECT_LIVE);
 }
 
-/* Is it so already: no such device, or the guest was asked and has not done it
- * (QEMU's softmmu/qdev-monitor.c, qmp_device_del)? */
-static bool is_unplugging(void)
+/* Did libvirt just say that there is no such device, or QEMU that the guest was
+ * asked already (softmmu/qdev-monitor.c, qmp_device_del)? */
+static bool is_asked(void)
 {
     return virGetLastErrorCode() == VIR_ERR_DEVICE_MISSING ||
            strstr(virGetLastErrorMessage(), "in the process of unplug");
+}
+
+/* libvirt has no error of its own for an alias that it does not find
+ * (domain_conf.c, virDomainDefFindDevice). */
+static bool lacks(virDomainPtr domain, const char *alias)
+{
+    if (!alias)
+        return false;
+    auto_free char *text = virDomainGetXMLDesc(domain, 0);
+    auto_free char *name = mem_printf("<alias name='%s'/>", alias);
+    return text && !strstr(text, name);
 }
 
 static int unplug(virConnectPtr connection, const struct domain_order *order,
@@ -248,11 +259,12 @@ static int unplug(virConnectPtr connection, const struct domain_order *order,
         return 0;
     if (found == FOUND) {
         int active = virDomainIsActive(domain);
-        if (active == 0 || (active > 0 && ask_unplug(domain, order) == 0) ||
-            is_unplugging())
+        if (active == 0 || (active > 0 && ask_unplug(domain, order) == 0))
             return 0;
+        bool asked = is_asked();
         refused(connection, "unplug the device", &why);
-        if (virDomainIsActive(domain) == 0)
+        if (asked || virDomainIsActive(domain) == 0 ||
+            lacks(domain, order->alias))
             return 0;
     }
     if (err)

@@ -5,8 +5,10 @@
  * orders wait for one of them. A domain has one order at a time.
  *
  * An order that libvirt does not end is told as AGAIN after its deadline and goes
- * on holding its thread and its domain, until libvirt ends it or the connection
- * breaks, whereupon libvirt's client ends all calls.
+ * on holding its thread and its domain until libvirtd speaks again, dies or is
+ * restarted. (The keepalive ends only the call whose thread reads the socket: the
+ * next in line reads on without a look at it, src/rpc/virnetclient.c,
+ * virNetClientIOEventLoop, 9.0 to 11.3.)
  *
  * Threads: all functions from the loop thread; the threads inside share nothing
  * with it but the orders.

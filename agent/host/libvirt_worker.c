@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The worker that owns the connection to libvirt and runs libvirt's event loop:
- * see libvirt.h. Everything here runs in the worker. */
+/* The worker that owns the connection to libvirt and calls it: see libvirt.h.
+ * Everything here runs in the worker. */
 #define LOG_MODULE "libvirt"
 #include "agent/host/libvirt_parts.h"
 #include "common/base/log.h"
@@ -8,7 +8,7 @@
 #include "common/base/timestamp.h"
 
 #include <libvirt/virterror.h>
-#include <stdio.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -82,47 +82,6 @@ void libvirt_call_end(struct libvirt *libvirt)
         libvirt_wake(libvirt, LIBVIRT_CHANGED_STATUS | LIBVIRT_CHANGED_DOMAINS);
 }
 
-/* ---- callbacks of libvirt's event loop ------------------------------------------ */
-
-static void on_stop(int watch, int fd, int events, void *context)
-{
-    (void)watch;
-    (void)events;
-    (void)context;
-    uint64_t count = 0;
-    ssize_t ignored = read(fd, &count, sizeof count);
-    (void)ignored;
-}
-
-static void on_timer(int timer, void *context)
-{
-    struct libvirt *libvirt = context;
-    libvirt->due = true;
-    virEventUpdateTimeout(timer, -1);
-}
-
-static void on_audit(int timer, void *context)
-{
-    struct libvirt *libvirt = context;
-    libvirt->audit_due = true;
-    virEventUpdateTimeout(timer, -1);
-}
-
-static void on_close(virConnectPtr connection, int reason, void *context)
-{
-    static const char *const words[] = {
-        [VIR_CONNECT_CLOSE_REASON_ERROR] = "the connection broke",
-        [VIR_CONNECT_CLOSE_REASON_EOF] = "libvirt ended the connection",
-        [VIR_CONNECT_CLOSE_REASON_KEEPALIVE] = "libvirt has fallen silent",
-        [VIR_CONNECT_CLOSE_REASON_CLIENT] = "the connection was closed",
-    };
-    struct libvirt *libvirt = context;
-    (void)connection;
-    libvirt->lost = true;
-    bool known = reason >= 0 && (size_t)reason < sizeof words / sizeof *words;
-    str_copy(libvirt->lost_why, known ? words[reason] : words[0]);
-}
-
 /* ---- the connection ------------------------------------------------------------- */
 
 static void set_connection(struct libvirt *libvirt, virConnectPtr connection)
@@ -130,6 +89,11 @@ static void set_connection(struct libvirt *libvirt, virConnectPtr connection)
     pthread_mutex_lock(&libvirt->lock);
     libvirt->connection = connection;
     pthread_mutex_unlock(&libvirt->lock);
+}
+
+static void call_in(struct libvirt *libvirt, unsigned ms)
+{
+    libvirt->next_call = timestamp_monotonic() + ms * TIMESTAMP_MS;
 }
 
 /* Orders that still wait on it keep it until libvirt has ended their calls. */
@@ -140,8 +104,9 @@ static void disconnect(struct libvirt *libvirt)
     if (!connection)
         return;
     set_connection(libvirt, NULL);
-    virConnectUnregisterCloseCallback(connection, on_close);
     virConnectClose(connection);
+    ref_put(libvirt->session);
+    libvirt->session = NULL;
 }
 
 /* Forget the connection and say why; the next try comes later. */
@@ -154,8 +119,7 @@ static void give_up(struct libvirt *libvirt, const char *why)
     /* First: closing may wait for libvirt. */
     publish(libvirt, status);
     disconnect(libvirt);
-    libvirt->lost = false;
-    virEventUpdateTimeout(libvirt->timer, (int)libvirt->retry_ms);
+    call_in(libvirt, libvirt->retry_ms);
     libvirt->retry_ms = libvirt->retry_ms > libvirt->retry_max_ms / 2
                             ? libvirt->retry_max_ms
                             : libvirt->retry_ms * 2;
@@ -188,7 +152,7 @@ static bool read_versions(struct libvirt *libvirt, virConnectPtr connection)
                  libvirt_version_text(status->hypervisor_version, hypervisor));
     }
     publish(libvirt, status);
-    virEventUpdateTimeout(libvirt->timer, VERSIONS_MS);
+    call_in(libvirt, VERSIONS_MS);
     return true;
 }
 
@@ -201,55 +165,57 @@ static void try_to_connect(struct libvirt *libvirt)
         give_up(libvirt, virGetLastErrorMessage());
         return;
     }
-    /* Drivers without a daemon ("test") have neither and need neither. */
-    virConnectRegisterCloseCallback(connection, on_close, libvirt, NULL);
-    virConnectSetKeepAlive(connection, KEEPALIVE_S, KEEPALIVE_TRIES);
     set_connection(libvirt, connection);
+    libvirt->session = libvirt_session_new(libvirt->work_fd);
+    libvirt_call_begin(libvirt);
+    /* Drivers without a daemon ("test") need none. */
+    virConnectSetKeepAlive(connection, KEEPALIVE_S, KEEPALIVE_TRIES);
+    libvirt_session_register(libvirt->session, connection, libvirt->uri);
+    libvirt_call_end(libvirt);
     if (!read_versions(libvirt, connection)) {
         give_up(libvirt, virGetLastErrorMessage());
         return;
     }
     libvirt->retry_ms = libvirt->retry_min_ms;
-    libvirt_domains_begin(libvirt);
 }
 
-/* What is to be done after a turn of libvirt's loop. */
 static void take_turn(struct libvirt *libvirt)
 {
-    if (libvirt->lost)
-        give_up(libvirt, libvirt->lost_why);
-    if (libvirt->due) {
-        libvirt->due = false;
+    char why[256] = "";
+    if (libvirt->session && libvirt_session_lost(libvirt->session, why))
+        give_up(libvirt, why);
+    if (timestamp_monotonic() >= libvirt->next_call) {
         if (!libvirt->connection)
             try_to_connect(libvirt);
         else if (!read_versions(libvirt, libvirt->connection))
             give_up(libvirt, virGetLastErrorMessage());
     }
-    char why[256] = "";
     if (libvirt->connection && !libvirt_domains_turn(libvirt, why))
         give_up(libvirt, why);
+}
+
+/* Until something is due or said. */
+static void wait(const struct libvirt *libvirt)
+{
+    int64_t at = libvirt->next_call;
+    if (libvirt->connection && libvirt->next_audit < at)
+        at = libvirt->next_audit;
+    int64_t ns = at - timestamp_monotonic();
+    struct pollfd fd = {.fd = libvirt->work_fd, .events = POLLIN};
+    uint64_t count = 0;
+    if (ns > 0 && poll(&fd, 1, (int)(ns / TIMESTAMP_MS) + 1) <= 0)
+        return;
+    ssize_t ignored = read(libvirt->work_fd, &count, sizeof count);
+    (void)ignored;
 }
 
 void *libvirt_work(void *argument)
 {
     struct libvirt *libvirt = argument;
-    libvirt->stop_watch = virEventAddHandle(
-        libvirt->stop_fd, VIR_EVENT_HANDLE_READABLE, on_stop, NULL, NULL);
-    libvirt->timer = virEventAddTimeout(0, on_timer, libvirt, NULL);
-    libvirt->audit_timer = virEventAddTimeout(-1, on_audit, libvirt, NULL);
     while (!atomic_load(&libvirt->stopping)) {
-        if (virEventRunDefaultImpl() < 0) {
-            give_up(libvirt, "libvirt's event loop failed");
-            break;
-        }
         take_turn(libvirt);
+        wait(libvirt);
     }
     disconnect(libvirt);
-    virEventRemoveHandle(libvirt->stop_watch);
-    virEventRemoveTimeout(libvirt->audit_timer);
-    /* What was removed is freed by the loop's next turn. */
-    virEventUpdateTimeout(libvirt->timer, 0);
-    virEventRunDefaultImpl();
-    virEventRemoveTimeout(libvirt->timer);
     return NULL;
 }

@@ -6,6 +6,7 @@
 #include "common/base/str.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct contract_domains_target *target;
@@ -331,4 +332,42 @@ int contract_domains_run(const struct contract_domains_target *t)
     int failures = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failures;
+}
+
+/* ---- QEMU ------------------------------------------------------------------------ */
+
+#define DEVICE                                                                 \
+    "<interface type='bridge'><mac address='52:54:00:c0:27:af'/>"              \
+    "<source bridge='%s'/><model type='%s'/><alias name='" ALIAS               \
+    "'/></interface>"
+#define ALIAS "ua-c0117ac7-d0e5-4b1c-8f2a-5e6f70819205"
+#define MACHINE                                                                \
+    "<os><type machine='q35'>hvm</type></os><devices>"                         \
+    "<controller type='usb' model='qemu-xhci'/>"                               \
+    "<controller type='pci' index='0' model='pcie-root'/>"                     \
+    "<controller type='pci' index='1' model='pcie-root-port'/>"                \
+    "<controller type='pci' index='2' model='pcie-root-port'/>"                \
+    "<controller type='pci' index='3' model='pcie-root-port'/>"                \
+    "<memballoon model='none'/></devices>"
+
+int contract_domains_run_qemu(struct host_backend *(*open)(void),
+                              void (*close)(struct host_backend *host),
+                              const char *bridge)
+{
+    char device[512];
+    struct contract_domains_target qemu = {
+        .name = "domains contract: QEMU, a device that needs no guest",
+        .open = open,
+        .close = close,
+        .head = "<domain type='qemu'>",
+        .body = MACHINE,
+        .device = device,
+        .alias = ALIAS,
+        .lets_go = true};
+    snprintf(device, sizeof device, DEVICE, bridge, "usb-net");
+    int failures = contract_domains_run(&qemu);
+    qemu.name = "domains contract: QEMU, a guest that lets go of nothing";
+    qemu.lets_go = false;
+    snprintf(device, sizeof device, DEVICE, bridge, "virtio");
+    return failures + contract_domains_run(&qemu);
 }

@@ -27,3 +27,9 @@ struct contract_domains_target {
 };
 /* 'target' must stay. Returns the number of failures. */
 int contract_domains_run(const struct contract_domains_target *target);
+/* The same with QEMU behind 'open', whose devices are on 'bridge': once with a
+ * device that needs no guest to let go of it (USB), once with one that does
+ * (virtio), for which there is none. */
+int contract_domains_run_qemu(struct host_backend *(*open)(void),
+                              void (*close)(struct host_backend *host),
+                              const char *bridge);

@@ -2,11 +2,20 @@
 /* host-contract PFKEY [FIELD...]: the contract of host backends against this
  * machine's kernel. FIELDs are those that the PF is known to refuse. The PF
  * must have VFs; the last free one is written to and put back, and they are made
- * anew. '+bridge_mode': its switch has a mode that can be set. */
+ * anew. '+bridge_mode': its switch has a mode that can be set.
+ *
+ * host-contract libvirt=URI BRIDGE: the contract of domains against QEMU by the
+ * libvirt at URI, once with a device that needs no guest to let go of it and once
+ * with one that does, for which there is none. Both are on BRIDGE. */
 #include "tests/contract/host/contract.h"
+#include "tests/contract/host/domains.h"
+
+#include "common/base/str.h"
 
 #include <stdio.h>
 #include <string.h>
+
+static const char *uri;
 
 static struct host_backend *open_linux(void)
 {
@@ -16,19 +25,29 @@ static struct host_backend *open_linux(void)
     return host;
 }
 
+static struct host_backend *open_libvirt(void)
+{
+    struct error err = {0};
+    struct host_backend *host = open_linux();
+    int result = host_linux_use_libvirt(host, uri, 0, &err);
+    ck_assert_msg(result == 0, "%s", err.msg);
+    return host;
+}
+
 static void close_linux(struct host_backend *host)
 {
     host->ops->close(host);
 }
 
-int main(int argc, char **argv)
+static int run_host(int argc, char **argv)
 {
     struct contract_target target = {.name = "host contract: linux",
                                      .open = open_linux,
                                      .close = close_linux};
     if (argc < 2 || !pf_key_parse(argv[1], &target.pf)) {
         fprintf(stderr,
-                "usage: host-contract PFKEY [REFUSED-FIELD|+bridge_mode...]\n");
+                "usage: host-contract PFKEY [REFUSED-FIELD|+bridge_mode...]\n"
+                "       host-contract libvirt=URI BRIDGE\n");
         return 2;
     }
     for (int i = 2; i < argc; i++) {
@@ -44,4 +63,14 @@ int main(int argc, char **argv)
         target.refuses |= POLICY_BIT(field);
     }
     return contract_run(&target) ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const char libvirt[] = "libvirt=";
+    if (argc != 3 || !str_starts(argv[1], libvirt))
+        return run_host(argc, argv);
+    uri = argv[1] + strlen(libvirt);
+    return contract_domains_run_qemu(open_libvirt, close_linux, argv[2]) ? 1
+                                                                         : 0;
 }
