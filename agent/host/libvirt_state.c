@@ -17,9 +17,7 @@ enum power_state libvirt_power_state(int state, bool active)
         return POWER_SUSPENDED;
     case VIR_DOMAIN_CRASHED:
         return active ? POWER_PAUSED : POWER_CRASHED;
-    case VIR_DOMAIN_SHUTOFF:
-        return active ? POWER_RUNNING : POWER_SHUT_OFF;
-    default: /* running, blocked, no state, and what is newer than this */
+    default: /* off; running, blocked, no state, and what is newer than this */
         return active ? POWER_RUNNING : POWER_SHUT_OFF;
     }
 }

@@ -491,6 +491,15 @@ START_TEST(libvirt_and_qemu_are_judged_by_what_libvirt_says)
          CHECK_FAILED,
          "11.3.0",
          "finds no QEMU"},
+        {{.state = LIBVIRT_CONNECTED,
+          .driver = "QEMU",
+          .version = 11003000,
+          .hypervisor_version = 7002000,
+          .domains_error = "domain 'x' can't be understood"},
+         CHECK_FAILED,
+         CHECK_OK,
+         "domain 'x' can't be understood",
+         "QEMU 7.2.0"},
         {{.state = LIBVIRT_CONNECTED, .driver = "Xen", .version = 11003000},
          CHECK_OK,
          CHECK_FAILED,
@@ -559,7 +568,7 @@ static Suite *suite(void)
     tcase_add_test(c, what_only_root_may_read_is_unknown);
     tcase_add_test(c, memory_space_of_vfs_is_given_or_lacks);
     tcase_add_loop_test(c, libvirt_and_qemu_are_judged_by_what_libvirt_says, 0,
-                        6);
+                        7);
     tcase_add_test(c, of_a_copied_tree_libvirt_is_not_asked);
     suite_add_tcase(s, c);
     return s;
