@@ -109,12 +109,20 @@ struct host_ops {
      * member of it, the tap a member of no other (bridge vlan; if_bridge.h
      * IFLA_BRIDGE_VLAN_INFO). On a bridge without vlan_filtering: 0 for vlan 0,
      * else UNSUPPORTED. Reads back. The uplink's membership stays when a tap
-     * goes: other ports may need it, and it carries nothing by itself. */
+     * goes: other ports may need it, and it carries nothing by itself. Refused
+     * with field "vlan", and the tap then in no VLAN at all: UNSUPPORTED where
+     * the uplink has none untagged (vlan 0), or has this one untagged; FORBIDDEN
+     * where the uplink is management and no member yet. VANISHED where 'tap' is
+     * no port of 'bridge'. */
     int (*tap_vlan)(struct host_backend *host, const char *bridge,
                     const char *tap, uint16_t vlan, struct error *err);
     /* The policy as it is on a virtio leg now: MAC of 'tap' as libvirt gave it to
      * the guest, VLAN of the bridge port (or the Open vSwitch tag, as libvirt's
-     * live XML tells it), max rate, spoofchk, link state. */
+     * live XML tells it), max rate, spoofchk, link state. VLAN is not in
+     * policy->set, and thus as nobody wants it, while the tap is in no VLAN, in
+     * several, or in one that does not get out tagged by the uplink; tap_vlan
+     * is the cure. A link that is not down counts as 'auto': a tap knows no
+     * other. */
     int (*tap_read)(struct host_backend *host, const struct uuid *domain,
                     const char *tap, struct policy *policy, struct error *err);
     /* Tell the fabric where a MAC is now: one broadcast RARP frame with source
@@ -123,8 +131,10 @@ struct host_ops {
      * tag, or without one for 'vlan' 0. */
     int (*announce)(struct host_backend *host, const char *netdev,
                     const struct mac *mac, uint16_t vlan, struct error *err);
-    /* Does a guest use the VF? Reads /proc/interrupts or the driver's counters;
-     * cheap enough for ten times a second. */
+    /* Does a guest use the VF? Reads the interrupts that VFIO took for it (none
+     * where no driver is bound), or, of a VF with another driver, the counters
+     * where the PF's driver has such; else 'readable' is false. Cheap enough for
+     * ten times a second. VANISHED where the VF is gone. */
     int (*vf_evidence)(struct host_backend *host, const struct pf_key *pf,
                        uint16_t vf_index, struct vf_evidence *evidence,
                        struct error *err);

@@ -19,6 +19,7 @@
 void link_vfs_done(struct link_vfs *vfs)
 {
     free(vfs->policies);
+    free(vfs->sent);
     *vfs = (struct link_vfs){0};
 }
 
@@ -88,7 +89,8 @@ static bool take_link_state(struct nlattr *attr, uint8_t *out)
     return true;
 }
 
-static bool counts(struct nlattr *statistics)
+static void take_statistics(struct nlattr *statistics, uint32_t vf,
+                            struct link_vfs *out)
 {
     struct nlattr *counter;
     int left;
@@ -96,10 +98,12 @@ static bool counts(struct nlattr *statistics)
     {
         uint64_t value = 0;
         /* IFLA_VF_STATS_PAD is empty. */
-        if (take(counter, &value, sizeof value) && value)
-            return true;
+        if (!take(counter, &value, sizeof value))
+            continue;
+        out->counted = out->counted || value != 0;
+        if (nla_type(counter) == IFLA_VF_STATS_TX_PACKETS)
+            out->sent[vf] = value;
     }
-    return false;
 }
 
 static void take_vf(struct nlattr *entry, struct link_vfs *out)
@@ -127,8 +131,8 @@ static void take_vf(struct nlattr *entry, struct link_vfs *out)
         policy.set |= POLICY_BIT(POLICY_TRUST);
     if (take_link_state(tb[IFLA_VF_LINK_STATE], &policy.link_state))
         policy.set |= POLICY_BIT(POLICY_LINK_STATE);
-    if (tb[IFLA_VF_STATS] && counts(tb[IFLA_VF_STATS]))
-        out->counted = true;
+    if (tb[IFLA_VF_STATS])
+        take_statistics(tb[IFLA_VF_STATS], mac.vf, out);
     out->policies[mac.vf] = policy;
     out->reported = true;
 }
@@ -163,8 +167,10 @@ void link_parse_vfs(const struct nlmsghdr *message, struct link_vfs *out)
             if (out->count > PF_VFS_MAX)
                 out->count = PF_VFS_MAX;
             free(out->policies);
+            free(out->sent);
             out->size = out->count;
             out->policies = mem_calloc(out->size, sizeof *out->policies);
+            out->sent = mem_calloc(out->size, sizeof *out->sent);
         } else if (nla_type(attr) == IFLA_VFINFO_LIST) {
             walk_list(attr, left - (int)sizeof(struct nlattr), out);
             return;

@@ -16,12 +16,15 @@ struct link_vfs {
     bool reported;  /* the driver tells policy at all (ndo_get_vf_config) */
     bool counted; /* a counter of a VF is not zero: the driver counts. Where it
                        does not (no ndo_get_vf_stats), the kernel fills in zeros */
-    size_t size;  /* of 'policies'; those that were not told have set = 0 */
+    size_t size;  /* of the lists; policies that were not told have set = 0 */
     struct policy *policies; /* by VF index */
+    uint64_t *sent;          /* frames of each VF, with 'statistics'; else 0 */
 };
 void link_vfs_done(struct link_vfs *vfs);
 #define auto_link_vfs __attribute__((cleanup(link_vfs_done)))
 
+/* Of PFs with more VFs the counters are not asked for. */
+#define LINK_STATISTICS_VFS_MAX 64
 /* One request for one device, so its answer is not cut as a dump's would be.
  * 'statistics': with the VFs' counters, which some drivers ask their firmware
  * for, one VF after the other, and with which the list ends after 218 VFs. */

@@ -3,11 +3,16 @@
  * agent's loop thread; knows nothing of claims or documents. */
 #include "agent/host/linux.h"
 
+#include "agent/host/announce.h"
+#include "agent/host/bridge_port.h"
+#include "agent/host/evidence.h"
 #include "agent/host/facts.h"
 #include "agent/host/hold.h"
 #include "agent/host/networks.h"
 #include "agent/host/pf.h"
 #include "agent/host/readiness.h"
+#include "agent/host/taps.h"
+#include "agent/host/topology.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 
@@ -131,7 +136,7 @@ static struct inventory *linux_inventory(struct host_backend *backend,
     size_t pf_count = read_pfs(host, &scan, pfs);
     auto_free struct network *networks =
         mem_calloc(HOST_NETWORKS_MAX, sizeof *networks);
-    size_t network_count = networks_read(&scan, networks);
+    size_t network_count = networks_read(&scan, pfs, pf_count, networks);
     struct inventory facts = {0};
     facts_read(&host->sysfs, &facts, notes);
     struct inventory *inventory =
@@ -169,6 +174,38 @@ static struct pf *linux_read_pf(struct host_backend *backend,
     if (!known)
         read_management(host, NULL, &cache);
     return read_one(host, &scan, key, known, err);
+}
+
+struct over {
+    const struct linux_host *host;
+    const char *reason; /* NULL: it does not */
+};
+
+static void on_device(void *context, const char *netdev,
+                      const struct device *device)
+{
+    (void)netdev;
+    struct over *over = context;
+    struct pf_key pf = device_pf(&over->host->sysfs, device, NULL);
+    if (!over->reason)
+        over->reason = management_reason(&over->host->management, &pf);
+}
+
+int linux_refuse_management(struct linux_host *host, const char *netdev,
+                            struct error *err)
+{
+    auto_scan_cache struct scan_cache cache = {0};
+    struct over over = {.host = host};
+    read_management(host, NULL, &cache);
+    topology_walk(&host->sysfs, netdev, on_device, &over);
+    if (!over.reason)
+        return 0;
+    error_fill(err, ERROR_FORBIDDEN, 0, "",
+               "the host's own traffic runs over '%s' (%s), which is never "
+               "touched",
+               netdev, over.reason);
+    error_remedy(err, "use another network, or move the host's traffic");
+    return -1;
 }
 
 static int linux_event_fd(struct host_backend *backend)
@@ -297,6 +334,12 @@ static const struct host_ops linux_ops = {
     .mac_hold = linux_mac_hold,
     .mac_held = linux_mac_held,
     .pf_set = linux_pf_set,
+    .learning_read = linux_learning_read,
+    .learning_set = linux_learning_set,
+    .tap_vlan = linux_tap_vlan,
+    .tap_read = linux_tap_read,
+    .announce = linux_announce,
+    .vf_evidence = linux_vf_evidence,
     .domains = linux_domains,
     .domain_order = linux_domain_order,
     .event_fd = linux_event_fd,

@@ -31,6 +31,10 @@ struct linux_host {
     struct inventory *last; /* the last whole reading, a reference; or NULL */
 };
 
+/* FORBIDDEN if the host's own traffic runs over this network device, by its
+ * routes as they are now; 0 if it does not. linux.c */
+int linux_refuse_management(struct linux_host *host, const char *netdev,
+                            struct error *err);
 /* vf_write.c */
 int linux_vf_read(struct host_backend *backend, const struct pf_key *pf,
                   uint16_t vf_index, struct policy *policy, struct error *err);

@@ -15,9 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* VFs of a PF whose counters are asked for: see link_read_vfs(). */
-#define STATISTICS_VFS_MAX 64
-
 static struct capability proven(enum capability_support support,
                                 const char *note)
 {
@@ -123,7 +120,7 @@ void pf_policy_read(const struct scan *scan, const struct pf *known,
     }
     auto_link_vfs struct link_vfs told = {0};
     struct error err = {0};
-    bool statistics = !known && pf->num_vfs <= STATISTICS_VFS_MAX;
+    bool statistics = !known && pf->num_vfs <= LINK_STATISTICS_VFS_MAX;
     if (link_read_vfs(scan->route, pf->netdev, statistics, &told, &err) < 0) {
         notes_error(scan->notes, what, &err);
         return;

@@ -50,8 +50,10 @@ struct domain_order {
 struct vf_evidence {
     uint8_t kind;   /* enum evidence by which this was told */
     bool readable;  /* false: nothing can be told of this VF */
-    bool in_use;    /* a guest's driver has opened it */
-    uint64_t count; /* interrupts, or frames, so far */
+    bool in_use;    /* a guest's driver has opened it: interrupts came. Of
+                       VF_STATISTICS never: there it is told by 'count' growing
+                       between two readings */
+    uint64_t count; /* interrupts, or frames that the VF sent, so far */
 };
 
 struct domain_list *domain_list_new(size_t count);

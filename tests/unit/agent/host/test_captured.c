@@ -122,7 +122,10 @@ START_TEST(the_netdevsim_host_is_read_as_it_was)
     ck_assert(!pf->management);
     ck_assert(pf->link_up);
     ck_assert_int_eq(pf->link_speed_mbps, -1);
-    ck_assert_uint_eq(seen->network_count, 0);
+    /* no bridge: the PF's own device, below macvtaps */
+    ck_assert_uint_eq(seen->network_count, 1);
+    ck_assert_int_eq(seen->networks[0].kind, SWITCH_MACVTAP);
+    ck_assert_str_eq(seen->networks[0].device, "eni1np1");
 }
 END_TEST
 

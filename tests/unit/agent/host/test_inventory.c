@@ -281,6 +281,81 @@ START_TEST(a_default_route_over_a_bridge_is_followed_down_to_the_pf)
 }
 END_TEST
 
+static void make_bridge(const char *filtering, const char *pvid,
+                        const char *protocol)
+{
+    tree_igb(&tree, 0);
+    tree_netdev(&tree, "virtual", "br0", "52:54:00:bb:01:0a", true);
+    tree_text(&tree, "sys/class/net/br0/bridge/vlan_filtering", filtering);
+    tree_text(&tree, "sys/class/net/br0/bridge/default_pvid", pvid);
+    tree_text(&tree, "sys/class/net/br0/bridge/vlan_protocol", protocol);
+    tree_stack(&tree, "br0", "eth0", true);
+    read_tree();
+    ck_assert_uint_eq(seen->network_count, 1);
+}
+
+START_TEST(a_bridge_that_filters_and_has_no_VLAN_of_its_own_holds_VLANs)
+{
+    make_bridge("1", "0", "0x8100");
+    ck_assert(seen->networks[0].vlans);
+}
+END_TEST
+
+START_TEST(a_bridge_that_does_not_filter_holds_none)
+{
+    make_bridge("0", "0", "0x8100");
+    ck_assert(!seen->networks[0].vlans);
+}
+END_TEST
+
+START_TEST(a_bridge_that_puts_new_ports_in_a_VLAN_holds_none)
+{
+    make_bridge("1", "1", "0x8100");
+    ck_assert(!seen->networks[0].vlans);
+}
+END_TEST
+
+START_TEST(a_bridge_that_filters_outer_tags_holds_none)
+{
+    make_bridge("1", "0", "0x88a8");
+    ck_assert(!seen->networks[0].vlans);
+}
+END_TEST
+
+START_TEST(macvtaps_can_sit_on_a_PF_that_nothing_else_uses)
+{
+    tree_igb(&tree, 2);
+    tree_netdev(&tree, "virtual", "macvtap0", "52:54:00:bb:01:0b", true);
+    tree_stack(&tree, "macvtap0", "eth0", false);
+    read_tree();
+    ck_assert_uint_eq(seen->network_count, 1);
+    ck_assert_int_eq(seen->networks[0].kind, SWITCH_MACVTAP);
+    ck_assert_str_eq(seen->networks[0].device, "eth0");
+    ck_assert_str_eq(seen->networks[0].uplink, "eth0");
+    ck_assert_uint_eq(seen->networks[0].mtu, 1500);
+    ck_assert(!seen->networks[0].vlans);
+}
+END_TEST
+
+START_TEST(macvtaps_can_not_sit_where_the_host_itself_is)
+{
+    tree_igb(&tree, 0);
+    tree_default_route(&tree, "eth0");
+    read_tree();
+    ck_assert_uint_eq(seen->network_count, 0);
+}
+END_TEST
+
+START_TEST(macvtaps_can_not_sit_on_a_PF_with_an_address)
+{
+    tree_igb(&tree, 0);
+    tree_text(&tree, "proc/net/if_inet6",
+              "20010db8000000000000000000000001 02 40 00 80     eth0");
+    read_tree();
+    ck_assert_uint_eq(seen->network_count, 0);
+}
+END_TEST
+
 START_TEST(a_route_over_vlan_over_bond_is_followed_down_to_the_pf)
 {
     tree_igb(&tree, 1);
@@ -545,6 +620,14 @@ static Suite *suite(void)
     tcase_add_test(c, a_pf_without_driver_is_told_without_guesses);
     tcase_add_test(c, a_default_route_marks_its_pf_as_management);
     tcase_add_test(c, a_default_route_over_a_bridge_is_followed_down_to_the_pf);
+    tcase_add_test(
+        c, a_bridge_that_filters_and_has_no_VLAN_of_its_own_holds_VLANs);
+    tcase_add_test(c, a_bridge_that_does_not_filter_holds_none);
+    tcase_add_test(c, a_bridge_that_puts_new_ports_in_a_VLAN_holds_none);
+    tcase_add_test(c, a_bridge_that_filters_outer_tags_holds_none);
+    tcase_add_test(c, macvtaps_can_sit_on_a_PF_that_nothing_else_uses);
+    tcase_add_test(c, macvtaps_can_not_sit_where_the_host_itself_is);
+    tcase_add_test(c, macvtaps_can_not_sit_on_a_PF_with_an_address);
     tcase_add_test(c, a_route_over_vlan_over_bond_is_followed_down_to_the_pf);
     tcase_add_test(c, an_ipv6_default_route_counts_and_a_rejected_one_does_not);
     tcase_add_test(c, a_route_over_a_vf_protects_the_pf_below);

@@ -3,12 +3,17 @@
  * namespace of each test's own, so that nothing of the machine is touched:
  * bridges, routes, events. VFs need hardware or netdevsim: tests/lab. Exit 77
  * where namespaces are not allowed. */
+#include "agent/host/bridge_vlans.h"
 #include "agent/host/host_ops.h"
+#include "agent/host/police.h"
 #include "common/base/mem.h"
 #include "common/base/timestamp.h"
 
+#include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
@@ -21,6 +26,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -253,6 +259,186 @@ START_TEST(a_policy_for_a_pf_that_is_not_there_is_refused)
 }
 END_TEST
 
+/* ---- ports of bridges ---------------------------------------------------------- */
+
+static bool learns(const char *port)
+{
+    struct error err = {0};
+    bool on = false;
+    ck_assert_msg(host->ops->learning_read(host, port, &on, &err) == 0, "%s",
+                  err.msg);
+    return on;
+}
+
+START_TEST(learning_of_a_bridge_port_is_switched_and_reads_back)
+{
+    struct error err = {0};
+    make_bridge();
+    ck_assert(learns("port0"));
+    for (int i = 0; i < 2; i++) {
+        ck_assert_msg(host->ops->learning_set(host, "port0", false, &err) == 0,
+                      "%s", err.msg);
+        ck_assert(!learns("port0"));
+    }
+    ck_assert_int_eq(host->ops->learning_set(host, "port0", true, &err), 0);
+    ck_assert(learns("port0"));
+}
+END_TEST
+
+START_TEST(learning_of_what_is_no_port_has_vanished)
+{
+    static const char *const names[] = {"far0", "br0", "lo", "nothing0"};
+    make_bridge();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct error err = {0};
+        bool on;
+        ck_assert_int_eq(host->ops->learning_read(host, names[i], &on, &err),
+                         -1);
+        ck_assert_int_eq(err.code, ERROR_VANISHED);
+        err = (struct error){0};
+        ck_assert_int_eq(host->ops->learning_set(host, names[i], false, &err),
+                         -1);
+        ck_assert_int_eq(err.code, ERROR_VANISHED);
+    }
+}
+END_TEST
+
+/* A bridge that does not filter, as every new one is. */
+START_TEST(a_plain_bridge_has_no_VLANs_for_taps)
+{
+    struct error err = {0};
+    make_bridge();
+    ck_assert_msg(host->ops->tap_vlan(host, "br0", "port0", 0, &err) == 0, "%s",
+                  err.msg);
+    ck_assert_int_eq(host->ops->tap_vlan(host, "br0", "port0", 5, &err), -1);
+    ck_assert_int_eq(err.code, ERROR_UNSUPPORTED);
+    ck_assert_str_eq(err.field, "vlan");
+    ck_assert_ptr_nonnull(strstr(err.remedy, "vlan_filtering 1"));
+    ck_assert_int_eq(host->ops->tap_vlan(host, "br0", "port0", 4095, &err), -1);
+    ck_assert_int_eq(err.code, ERROR_INVALID);
+}
+END_TEST
+
+START_TEST(a_tap_that_is_no_port_of_the_bridge_has_vanished)
+{
+    static const struct {
+        const char *bridge, *tap;
+    } wrong[] = {{"br0", "far0"}, {"br1", "port0"}, {"br0", "nothing0"}};
+    make_bridge();
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct error err = {0};
+        ck_assert_int_eq(
+            host->ops->tap_vlan(host, wrong[i].bridge, wrong[i].tap, 0, &err),
+            -1);
+        ck_assert_int_eq(err.code, ERROR_VANISHED);
+    }
+}
+END_TEST
+
+/* The kernel's own answers are taken for both kinds of ports. */
+START_TEST(ports_of_a_plain_bridge_are_in_no_VLAN)
+{
+    struct error err = {0};
+    make_bridge();
+    struct nl_port *port = nl_port_open(NETLINK_ROUTE, &err);
+    ck_assert_ptr_nonnull(port);
+    struct port_vlans ports[2] = {{.index = (int)if_nametoindex("port0")},
+                                  {.index = (int)if_nametoindex("far0")}};
+    uint64_t rate = 7;
+    ck_assert_msg(bridge_vlans_read(port, ports, 2, &err) == 0, "%s", err.msg);
+    ck_assert(ports[0].found && !ports[1].found);
+    ck_assert_uint_eq(ports[0].pvid, 0);
+    ck_assert_msg(police_read(port, ports[0].index, &rate, &err) == 0, "%s",
+                  err.msg);
+    ck_assert_uint_eq(rate, 0);
+    nl_port_close(port);
+}
+END_TEST
+
+/* ---- announcing ------------------------------------------------------------------ */
+
+static int listen_on(const char *netdev)
+{
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
+    ck_assert_int_ge(fd, 0);
+    struct sockaddr_ll at = {.sll_family = AF_PACKET,
+                             .sll_protocol = htons(ETH_P_ALL),
+                             .sll_ifindex = (int)if_nametoindex(netdev)};
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    return fd;
+}
+
+/* The next RARP frame that comes in there. The kernel takes a tag out of the
+ * frame and tells it beside: -1 where there is none. */
+static size_t next_rarp(int fd, unsigned char *frame, size_t size, int *vlan)
+{
+    for (;;) {
+        char control[256];
+        struct iovec part = {frame, size};
+        struct msghdr message = {.msg_iov = &part,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control,
+                                 .msg_controllen = sizeof control};
+        ssize_t length = recvmsg(fd, &message, 0);
+        ck_assert_int_ge(length, 14);
+        if (frame[12] != 0x80 || frame[13] != 0x35)
+            continue;
+        *vlan = -1;
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c;
+             c = CMSG_NXTHDR(&message, c)) {
+            struct tpacket_auxdata aux;
+            memcpy(&aux, CMSG_DATA(c), sizeof aux);
+            if (c->cmsg_type == PACKET_AUXDATA &&
+                aux.tp_status & TP_STATUS_VLAN_VALID)
+                *vlan = aux.tp_vlan_tci;
+        }
+        return (size_t)length;
+    }
+}
+
+START_TEST(an_announcement_arrives_as_one_RARP_broadcast_in_its_VLAN)
+{
+    static const unsigned char want[] = {
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x52, 0x54, 0, 0xc0, 0x27,
+        0xad, 0x80, 0x35, 0,    1,    8,    0,    6,    4, 0,    3,
+        0x52, 0x54, 0,    0xc0, 0x27, 0xad, 0,    0,    0, 0,    0x52,
+        0x54, 0,    0xc0, 0x27, 0xad, 0,    0,    0,    0, 0};
+    unsigned char frame[128];
+    struct error err = {0};
+    struct mac mac;
+    int vlan, on = 1;
+    make_bridge();
+    ck_assert(mac_parse("52:54:00:c0:27:ad", &mac));
+    int fd = listen_on("far0");
+    ck_assert_int_eq(setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &on, sizeof on),
+                     0);
+    ck_assert_msg(host->ops->announce(host, "port0", &mac, 0, &err) == 0, "%s",
+                  err.msg);
+    ck_assert_uint_eq(next_rarp(fd, frame, sizeof frame, &vlan), 60);
+    ck_assert_int_eq(vlan, -1);
+    ck_assert_mem_eq(frame, want, sizeof want);
+    ck_assert_msg(host->ops->announce(host, "port0", &mac, 100, &err) == 0,
+                  "%s", err.msg);
+    ck_assert_uint_eq(next_rarp(fd, frame, sizeof frame, &vlan), 60);
+    ck_assert_int_eq(vlan, 100);
+    ck_assert_mem_eq(frame, want, sizeof want);
+    close(fd);
+}
+END_TEST
+
+START_TEST(nothing_is_announced_where_nothing_can_be)
+{
+    struct error err = {0};
+    struct mac mac;
+    ck_assert(mac_parse("52:54:00:c0:27:ad", &mac));
+    ck_assert_int_eq(host->ops->announce(host, "nothing0", &mac, 0, &err), -1);
+    ck_assert_int_eq(err.code, ERROR_VANISHED);
+    make_bridge();
+    ck_assert_int_eq(host->ops->announce(host, "port0", &mac, 4095, &err), -1);
+    ck_assert_int_eq(err.code, ERROR_INVALID);
+}
+END_TEST
+
 int main(void)
 {
     if (!can_enter()) {
@@ -269,6 +455,14 @@ int main(void)
     tcase_add_test(c, links_addresses_and_routes_wake_us_when_they_matter);
     tcase_add_test(c, lost_messages_mean_read_everything);
     tcase_add_test(c, a_policy_for_a_pf_that_is_not_there_is_refused);
+    tcase_add_test(c, learning_of_a_bridge_port_is_switched_and_reads_back);
+    tcase_add_test(c, learning_of_what_is_no_port_has_vanished);
+    tcase_add_test(c, a_plain_bridge_has_no_VLANs_for_taps);
+    tcase_add_test(c, a_tap_that_is_no_port_of_the_bridge_has_vanished);
+    tcase_add_test(c, ports_of_a_plain_bridge_are_in_no_VLAN);
+    tcase_add_test(c,
+                   an_announcement_arrives_as_one_RARP_broadcast_in_its_VLAN);
+    tcase_add_test(c, nothing_is_announced_where_nothing_can_be);
     suite_add_tcase(s, c);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
