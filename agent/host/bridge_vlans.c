@@ -14,7 +14,7 @@
 static void put(struct port_vlans *port, uint16_t first,
                 const struct bridge_vlan_info *info)
 {
-    if (first == 0 || info->vid >= VLAN_IDS - 1)
+    if (first == 0 || first > info->vid || info->vid >= VLAN_IDS - 1)
         return;
     for (uint16_t id = first; id <= info->vid; id++) {
         port->member[id] = true;

@@ -168,6 +168,30 @@ void events_take_uevent(struct events *events, const char *text, size_t length,
         out->host_facts = true;
 }
 
+/* See seen_link.vlans. Notices of the family AF_BRIDGE tell of ports only. */
+static int64_t vlans_of(const struct ifinfomsg *info, struct nlattr *link_info)
+{
+    struct nlattr *tb[IFLA_INFO_MAX + 1], *bridge[IFLA_BR_MAX + 1];
+    if (info->ifi_family == AF_BRIDGE)
+        return -1;
+    if (!link_info ||
+        nla_parse_nested(tb, IFLA_INFO_MAX, link_info, NULL) < 0 ||
+        !tb[IFLA_INFO_KIND] || !tb[IFLA_INFO_DATA] ||
+        nla_strcmp(tb[IFLA_INFO_KIND], "bridge") != 0 ||
+        nla_parse_nested(bridge, IFLA_BR_MAX, tb[IFLA_INFO_DATA], NULL) < 0)
+        return 0;
+    struct nlattr *filtering = bridge[IFLA_BR_VLAN_FILTERING];
+    struct nlattr *pvid = bridge[IFLA_BR_VLAN_DEFAULT_PVID];
+    struct nlattr *protocol = bridge[IFLA_BR_VLAN_PROTOCOL];
+    int64_t told =
+        filtering && nla_len(filtering) >= 1 && nla_get_u8(filtering);
+    if (pvid && nla_len(pvid) >= 2)
+        told |= (int64_t)nla_get_u16(pvid) << 8;
+    if (protocol && nla_len(protocol) >= 2)
+        told |= (int64_t)nla_get_u16(protocol) << 24;
+    return told;
+}
+
 /* Does this notice tell anything of bridges, bonds and routes? (Routes of a
  * device that goes down vanish without a notice of their own.) */
 static bool link_matters(struct events *events, struct nlmsghdr *header,
@@ -179,7 +203,8 @@ static bool link_matters(struct events *events, struct nlmsghdr *header,
         return true;
     }
     struct seen_link now = {.index = info->ifi_index,
-                            .up = (info->ifi_flags & IFF_UP) != 0};
+                            .up = (info->ifi_flags & IFF_UP) != 0,
+                            .vlans = vlans_of(info, tb[IFLA_LINKINFO])};
     str_copy(now.name, name);
     if (tb[IFLA_MASTER] && nla_len(tb[IFLA_MASTER]) >= 4)
         now.master = (int)nla_get_u32(tb[IFLA_MASTER]);
@@ -225,7 +250,8 @@ static bool is_way_out(struct nlmsghdr *header)
             tb[RTA_MULTIPATH]);
 }
 
-/* An address makes a VF's network device one in use. */
+/* An address makes a VF's network device one in use, and takes a PF's away from
+ * macvtaps. */
 static void take_address(struct events *events, struct nlmsghdr *header,
                          struct host_changes *out)
 {
@@ -236,8 +262,10 @@ static void take_address(struct events *events, struct nlmsghdr *header,
     struct device device;
     if (if_indextoname(address->ifa_index, name) &&
         sysfs_is_netdev_name(name) &&
-        device_of_netdev(events->sysfs, name, &device))
+        device_of_netdev(events->sysfs, name, &device)) {
         take_device(events, &device, false, out);
+        out->host_facts = true;
+    }
 }
 
 void events_take_notices(struct events *events, const void *bytes,

@@ -102,6 +102,9 @@ static void set_readiness(struct linux_host *host, const struct scan *scan,
     const struct readiness_input input = {.scan = scan,
                                           .pfs = inventory->pfs,
                                           .pf_count = inventory->pf_count,
+                                          .networks = inventory->networks,
+                                          .network_count =
+                                              inventory->network_count,
                                           .kernel = inventory->kernel,
                                           .modules = &host->modules,
                                           .libvirt = libvirt};

@@ -73,10 +73,12 @@ bool seen_links_changed(struct seen_links *links, const struct seen_link *now)
 {
     struct seen_link *before = find_link(links, now->index);
     if (before) {
+        int64_t vlans = now->vlans < 0 ? before->vlans : now->vlans;
         bool same = before->master == now->master && before->mtu == now->mtu &&
-                    before->up == now->up &&
+                    before->up == now->up && before->vlans == vlans &&
                     strcmp(before->name, now->name) == 0;
         *before = *now;
+        before->vlans = vlans;
         return !same;
     }
     if (links->count < SEEN_LINKS_MAX) {

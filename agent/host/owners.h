@@ -35,6 +35,9 @@ struct seen_link {
     int master; /* of the bridge or bond above, 0 = none */
     uint32_t mtu;
     bool up;
+    /* How a bridge deals with VLANs: filtering, protocol and the VLAN of new
+     * ports; 0 = no bridge; -1 = this notice does not tell. */
+    int64_t vlans;
     char name[NETDEV_NAME_SIZE];
 };
 #define SEEN_LINKS_MAX 4096

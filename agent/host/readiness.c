@@ -64,6 +64,7 @@ static const struct {
     {"vf_drivers", check_vf_drivers, true},
     {"libvirt", check_libvirt, false},
     {"qemu", check_qemu, false},
+    {"networks", check_networks, false},
 };
 #define CHECKS (sizeof checks / sizeof *checks)
 _Static_assert(CHECKS <= HOST_CHECKS_MAX, "room for all checks");

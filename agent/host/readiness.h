@@ -13,6 +13,8 @@ struct readiness_input {
     const struct scan *scan;
     struct pf *const *pfs;
     size_t pf_count;
+    const struct network *networks; /* as networks_read() tells them */
+    size_t network_count;
     const char *kernel;                   /* release, as uname -r */
     struct modules *modules;              /* remembered between readings */
     const struct libvirt_status *libvirt; /* NULL: it was not asked */

@@ -30,4 +30,4 @@ typedef void readiness_fn(const struct readiness_input *input,
 readiness_fn check_iommu, check_interrupt_remapping, check_iommu_groups;
 readiness_fn check_vfio_pci, check_vf_drivers;
 readiness_fn check_sriov_devices, check_ari, check_mmio_space;
-readiness_fn check_libvirt, check_qemu;
+readiness_fn check_libvirt, check_qemu, check_networks;

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel sends over netlink. The first byte says what the rest is:
  * 'v' a link with its VFs, 'k' a link and its kind, 'd' devlink's eswitch mode,
- * 'r' routes, 'a' addresses, 'b' modes of embedded switches, 'f' a NIC's MAC filter
- * (each an answer, or a refusal), 'n' notices of links, routes and
+ * 'r' routes, 'a' addresses, 'b' modes of embedded switches, 'f' a NIC's MAC filter,
+ * 'l' VLANs of bridge ports, 'p' policing filters (each an answer, or a refusal), 'n' notices of links, routes and
  * addresses, 'u' a device event. Lengths that lie, nests that are cut, wrong
  * types: nothing is read beyond the message, and what is taken of it can be
  * told to the scheduler. */
 #include "agent/host/addresses.h"
 #include "agent/host/bridge_modes.h"
+#include "agent/host/bridge_vlans.h"
 #include "agent/host/devlink.h"
 #include "agent/host/events.h"
 #include "agent/host/hold.h"
 #include "agent/host/link.h"
+#include "agent/host/police.h"
 #include "agent/host/routes.h"
+#include "agent/host/taps.h"
 
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/tree.h"
@@ -146,6 +149,36 @@ static void take_bridge_modes(const void *bytes, size_t size)
               "a mode that is none");
 }
 
+static void on_port(void *context, const struct nlmsghdr *answer)
+{
+    struct tap_ports *ports = context;
+    bridge_vlans_take(answer, &ports->tap, 1);
+    bridge_vlans_take(answer, &ports->uplink, 1);
+}
+
+static void take_vlans(const void *bytes, size_t size)
+{
+    static const struct bridge_vlan_mode mode = {.filtering = true,
+                                                 .is_8021q = true};
+    auto_free struct tap_ports *ports = mem_new(struct tap_ports);
+    uint16_t vlan = 0;
+    ports->tap.index = 10; /* as in the recorded answer */
+    ports->uplink.index = 3;
+    take(bytes, size, on_port, ports);
+    check(ports->tap.pvid < VLAN_IDS - 1 && !ports->tap.member[0] &&
+              !ports->tap.member[VLAN_IDS - 1] &&
+              (!ports->tap.pvid || ports->tap.member[ports->tap.pvid]),
+          "a VLAN that is none");
+    if (tap_access(ports, &mode, &vlan))
+        check(ports->tap.found && ports->uplink.found && vlan < VLAN_IDS - 1,
+              "an access port that nobody told");
+}
+
+static void on_filter(void *context, const struct nlmsghdr *answer)
+{
+    police_take(answer, context);
+}
+
 /* ---- events ------------------------------------------------------------------------- */
 
 static void clean_up(void)
@@ -235,6 +268,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         take(bytes, size, on_entry, &(bool){false});
     else if (what == 'b')
         take_bridge_modes(bytes, size);
+    else if (what == 'l')
+        take_vlans(bytes, size);
+    else if (what == 'p')
+        take(bytes, size, on_filter, &(uint64_t){0});
     else if (what == 'n' || what == 'u')
         take_events(bytes, size, what == 'u');
     return 0;

@@ -2,13 +2,15 @@
 /* host-contract PFKEY [FIELD...]: the contract of host backends against this
  * machine's kernel. FIELDs are those that the PF is known to refuse. The PF
  * must have VFs; the last free one is written to and put back, and they are made
- * anew. '+bridge_mode': its switch has a mode that can be set.
+ * anew. '+bridge_mode': its switch has a mode that can be set. Then the contract
+ * on bridges (legs.h).
  *
  * host-contract libvirt=URI BRIDGE: the contract of domains against QEMU by the
  * libvirt at URI, once with a device that needs no guest to let go of it and once
  * with one that does, for which there is none. Both are on BRIDGE. */
 #include "tests/contract/host/contract.h"
 #include "tests/contract/host/domains.h"
+#include "tests/contract/host/legs.h"
 
 #include "common/base/str.h"
 
@@ -62,7 +64,8 @@ static int run_host(int argc, char **argv)
         }
         target.refuses |= POLICY_BIT(field);
     }
-    return contract_run(&target) ? 1 : 0;
+    int failures = contract_run(&target);
+    return failures + legs_run(&target) ? 1 : 0;
 }
 
 int main(int argc, char **argv)

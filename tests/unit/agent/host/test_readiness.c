@@ -68,7 +68,8 @@ START_TEST(the_checks_are_these_in_this_order)
                                         "vfio_pci",     "sriov_devices",
                                         "ari",          "mmio_space",
                                         "iommu_groups", "vf_drivers",
-                                        "libvirt",      "qemu"};
+                                        "libvirt",      "qemu",
+                                        "networks"};
     check_named("iommu");
     ck_assert_uint_eq(seen->check_count, sizeof names / sizeof *names);
     for (size_t i = 0; i < seen->check_count; i++)
@@ -90,6 +91,70 @@ START_TEST(what_its_devices_can_is_told)
 {
     tree_igb(&tree, 2);
     expect("sriov_devices", CHECK_OK, "1 PF can have 7 VFs, 2 are there", NULL);
+}
+END_TEST
+
+/* ---- networks ------------------------------------------------------------ */
+
+static void make_bridge(const char *filtering, const char *pvid,
+                        const char *protocol)
+{
+    tree_igb(&tree, 0);
+    tree_netdev(&tree, "virtual", "br0", "52:54:00:bb:01:0a", true);
+    tree_text(&tree, "sys/class/net/br0/bridge/vlan_filtering", filtering);
+    tree_text(&tree, "sys/class/net/br0/bridge/default_pvid", pvid);
+    tree_text(&tree, "sys/class/net/br0/bridge/vlan_protocol", protocol);
+    tree_stack(&tree, "br0", "eth0", true);
+}
+
+START_TEST(a_bridge_that_holds_VLANs_is_ok)
+{
+    make_bridge("1", "0", "0x8100");
+    expect("networks", CHECK_OK, "'br0' holds VLANs", NULL);
+}
+END_TEST
+
+START_TEST(a_bridge_that_holds_none_is_told_with_what_to_do)
+{
+    make_bridge("0", "1", "0x8100");
+    expect("networks", CHECK_WARNING,
+           "'br0' takes no ports with a VLAN: its "
+           "vlan_filtering is 0",
+           "ip link set br0 type bridge vlan_filtering 1 vlan_protocol 802.1Q "
+           "vlan_default_pvid 0; for ports without VLAN: bridge vlan add vid 1 "
+           "dev eth0 pvid untagged");
+}
+END_TEST
+
+START_TEST(a_bridge_that_puts_new_ports_in_a_VLAN_is_told)
+{
+    make_bridge("1", "7", "0x8100");
+    expect("networks", CHECK_WARNING, "vlan_default_pvid is 7",
+           "vlan_default_pvid 0");
+}
+END_TEST
+
+START_TEST(a_bridge_that_filters_outer_tags_is_told)
+{
+    make_bridge("1", "0", "0x88a8");
+    expect("networks", CHECK_WARNING, "vlan_protocol is not 802.1Q",
+           "vlan_protocol 802.1Q");
+}
+END_TEST
+
+START_TEST(the_bridge_of_the_hosts_own_traffic_is_not_judged)
+{
+    make_bridge("0", "1", "0x8100");
+    tree_default_route(&tree, "br0");
+    expect("networks", CHECK_OK, "'br0' carries the host's own traffic", NULL);
+}
+END_TEST
+
+START_TEST(a_bridge_that_leads_nowhere_is_not_judged)
+{
+    tree_netdev(&tree, "virtual", "virbr0", "52:54:00:bb:01:0a", true);
+    tree_text(&tree, "sys/class/net/virbr0/bridge/vlan_filtering", "0");
+    expect("networks", CHECK_OK, "no Linux bridge leads to a NIC", NULL);
 }
 END_TEST
 
@@ -545,6 +610,12 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, begin, end);
     tcase_add_test(c, the_checks_are_these_in_this_order);
     tcase_add_test(c, a_host_without_sriov_devices_says_so);
+    tcase_add_test(c, a_bridge_that_holds_VLANs_is_ok);
+    tcase_add_test(c, a_bridge_that_holds_none_is_told_with_what_to_do);
+    tcase_add_test(c, a_bridge_that_puts_new_ports_in_a_VLAN_is_told);
+    tcase_add_test(c, a_bridge_that_filters_outer_tags_is_told);
+    tcase_add_test(c, the_bridge_of_the_hosts_own_traffic_is_not_judged);
+    tcase_add_test(c, a_bridge_that_leads_nowhere_is_not_judged);
     tcase_add_test(c, what_its_devices_can_is_told);
     tcase_add_test(c, an_iommu_that_is_on_is_ok);
     tcase_add_test(c, a_pf_without_iommu_is_named);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* VLANs and policing filters of taps, from messages built here as the kernel
- * builds them (br_fill_ifinfo() in net/bridge/br_netlink.c, tcf_fill_node() in
- * net/sched/cls_api.c). For real: test_live.c as far as this machine's kernel
+/* VLANs and policing filters of taps, from two answers of Linux 6.12 and from
+ * messages built here as the kernel builds them (br_fill_ifinfo() in
+ * net/bridge/br_netlink.c, tcf_fill_node() in net/sched/cls_api.c). For real: test_live.c as far as this machine's kernel
  * goes, and tests/contract/host in the lab. */
 #include "agent/host/police.h"
 #include "agent/host/taps.h"
@@ -13,6 +13,7 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
+#include <stdio.h>
 #include <string.h>
 
 #define TAP 7
@@ -316,6 +317,67 @@ START_TEST(other_actions_and_filters_are_no_limit)
 }
 END_TEST
 
+/* ---- as recorded ------------------------------------------------------------------------- */
+
+/* Seeds of the fuzzer: a letter, then the kernel's datagrams. */
+static void *recorded(const char *name, size_t *size)
+{
+    auto_free char *path =
+        mem_printf("tests/fuzz/corpus/fuzz_netlink/%s", name);
+    FILE *file = fopen(path, "re");
+    ck_assert_msg(file != NULL, "%s", path);
+    char *bytes = mem_calloc(1, 4096);
+    ck_assert_int_ne(fgetc(file), EOF);
+    *size = fread(bytes, 1, 4096, file);
+    ck_assert_int_eq(fclose(file), 0);
+    return bytes;
+}
+
+static void on_port(void *context, const struct nlmsghdr *answer)
+{
+    bridge_vlans_take(answer, context, 2);
+}
+
+static void on_filter(void *context, const struct nlmsghdr *answer)
+{
+    police_take(answer, context);
+}
+
+/* A tap with 'vlan add vid 100 pvid untagged'; pf0 with 1 pvid untagged, 100 and
+ * 200-300; the bridge itself. */
+START_TEST(recorded_VLANs_are_what_was_set)
+{
+    size_t size = 0;
+    struct error err = {0};
+    auto_free void *bytes = recorded("port-vlans", &size);
+    ports[0].index = 10;
+    ck_assert_int_eq(nl_take(bytes, size, 1, on_port, ports, "VLANs", &err), 0);
+    ck_assert(ports[0].found && ports[1].found);
+    ck_assert_uint_eq(ports[0].pvid, 100);
+    ck_assert_uint_eq(members(&ports[0]), 1);
+    ck_assert(ports[0].untagged[100]);
+    ck_assert_uint_eq(ports[1].pvid, 1);
+    ck_assert_uint_eq(members(&ports[1]), 103);
+    ck_assert(ports[1].untagged[1] && !ports[1].untagged[100]);
+    ck_assert(ports[1].member[200] && ports[1].member[300]);
+    struct tap_ports both = {.tap = ports[0], .uplink = ports[1]};
+    ck_assert_int_eq(access_of(&both, 0), 100);
+}
+END_TEST
+
+/* tc filter add dev X parent ffff: protocol all u32 match u32 0 0 police rate
+ * 12500kbps burst 12500kb mtu 64kb drop flowid :1 */
+START_TEST(a_recorded_limit_is_what_was_set)
+{
+    size_t size = 0;
+    uint64_t rate = 0;
+    struct error err = {0};
+    auto_free void *bytes = recorded("police", &size);
+    ck_assert_int_eq(nl_take(bytes, size, 1, on_filter, &rate, "tc", &err), 0);
+    ck_assert_uint_eq(rate, 12500000);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("taps");
@@ -334,6 +396,8 @@ int main(void)
     tcase_add_test(c, rates_above_32_bits_are_whole);
     tcase_add_test(c, the_other_forms_are_read_and_the_lowest_rate_counts);
     tcase_add_test(c, other_actions_and_filters_are_no_limit);
+    tcase_add_test(c, recorded_VLANs_are_what_was_set);
+    tcase_add_test(c, a_recorded_limit_is_what_was_set);
     suite_add_tcase(s, c);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
