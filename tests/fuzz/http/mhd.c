@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define PIECE 1000       /* bytes of a body at once */
 #define STREAM_READS 4   /* of a stream; then the peer goes away */
@@ -125,6 +126,20 @@ struct MHD_Daemon *MHD_start_daemon(unsigned flags, uint16_t port,
         take_option(option, &args);
     va_end(args);
     return &server;
+}
+
+/* It never listened. */
+MHD_socket MHD_quiesce_daemon(struct MHD_Daemon *daemon)
+{
+    (void)daemon;
+    return MHD_INVALID_SOCKET;
+}
+
+void MHD_stop_daemon(struct MHD_Daemon *daemon)
+{
+    close(daemon->fds[0]);
+    close(daemon->fds[1]);
+    daemon->fds[0] = daemon->fds[1] = -1;
 }
 
 /* ---- what the server asks of a connection ------------------------------------------ */

@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 #define VFS 4
+#define STOP_MS 5000
 #define YEAR_NS INT64_C(31536000000000000)
 
 static struct {
@@ -268,11 +269,17 @@ static void quiet(void *context, const char *module, enum log_level level,
     (void)line;
 }
 
+/* In the order of scheduler/main.c: no thread is left when leaks are looked for. */
 static void end(void)
 {
     snapshot_put(site.base);
-    close_service();
+    service_stop(site.api.service);
+    http_stop(site.api.server, STOP_MS);
+    handlers_done(&site.api);
+    service_free(site.api.service);
     store_close(site.store);
+    for (size_t i = 0; i < 2; i++)
+        ref_put(site.reports[i]);
 }
 
 static void begin(void)
