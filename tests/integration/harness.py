@@ -66,8 +66,10 @@ class Scheduler:
             return file.read()
 
     def disconnect(self):
+        """The next calls are on new connections."""
         while self.connections:
             self.connections.pop().close()
+        self.local = threading.local()
 
     def end(self, number, expect):
         self.process.send_signal(number)

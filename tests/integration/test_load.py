@@ -98,7 +98,6 @@ class SlowClients(Fixture):
                     break
                 # Somebody new, each second: a connection of its own, then a placement.
                 self.s.disconnect()
-                self.s.local = threading.local()
                 self.assertEqual(self.s.raw("GET", "/healthz").status, 200)
                 if second % 5 == 0 and made < 60:
                     self.create(f"beside-{second}")
