@@ -10,40 +10,20 @@
  *   igb-nvme-bond  pf0 in bond0 (active-backup), 7 VFs; an NVMe with 4 VFs that
  *              are not online, so that nvme did not take them
  *   netdevsim  eni1np1 with 64 VFs, management over a NIC without SR-IOV */
-#include "agent/host/host_ops.h"
-#include "tests/unit/agent/host/tree.h"
+#include "tests/unit/agent/host/reading.h"
 
-static struct tree tree;
-static struct host_backend *host;
-static struct inventory *seen;
-
-static void begin(void)
+static void begin_empty(void)
 {
     tree_begin(&tree);
-}
-
-static void end(void)
-{
-    ref_put(seen);
-    host->ops->close(host);
-    tree_end(&tree);
 }
 
 static const struct pf *read_captured_of(const char *file, size_t count,
                                          const char *text)
 {
-    struct error err = {0};
-    struct pf_key key;
     tree_load(&tree, file);
-    host = host_linux_open(tree.root, &err);
-    ck_assert_msg(host != NULL, "%s", err.msg);
-    seen = host->ops->inventory(host, &err);
-    ck_assert_msg(seen != NULL, "%s", err.msg);
+    read_tree();
     ck_assert_uint_eq(seen->pf_count, count);
-    ck_assert(pf_key_parse(text, &key));
-    const struct pf *pf = inventory_pf(seen, &key);
-    ck_assert_ptr_nonnull(pf);
-    return pf;
+    return pf_named(text);
 }
 
 static const struct pf *read_captured(const char *file, const char *text)
@@ -212,7 +192,7 @@ int main(void)
     Suite *s = suite_create("agent/host captured trees");
     TCase *c = tcase_create("captured");
     tcase_set_timeout(c, 60);
-    tcase_add_checked_fixture(c, begin, end);
+    tcase_add_checked_fixture(c, begin_empty, end);
     tcase_add_test(c, the_igb_host_is_read_as_it_was);
     tcase_add_test(c, the_igb_hosts_vfs_are_read_as_they_were);
     tcase_add_test(c, the_netdevsim_host_is_read_as_it_was);

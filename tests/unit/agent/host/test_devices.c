@@ -1,49 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PFs that are no network devices, plain NICs, bonds, and what of the host uses
  * a PF, in copied trees. */
-#include "agent/host/host_ops.h"
-#include "tests/unit/agent/host/tree.h"
+#include "tests/unit/agent/host/reading.h"
 
-static struct tree tree;
-static struct host_backend *host;
-static struct inventory *seen;
-
-static void begin(void)
+static void begin_mounted(void)
 {
-    tree_begin(&tree);
-    tree_host(&tree);
+    begin();
     tree_text(&tree, "proc/self/mountinfo",
               "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw");
 }
 
-static void forget(void)
-{
-    ref_put(seen);
-    seen = NULL;
-    if (host)
-        host->ops->close(host);
-    host = NULL;
-}
-
-static void end(void)
-{
-    forget();
-    tree_end(&tree);
-}
-
 static const struct pf *read_pf(const char *text)
 {
-    struct error err = {0};
-    struct pf_key key;
-    forget();
-    host = host_linux_open(tree.root, &err);
-    ck_assert_msg(host != NULL, "%s", err.msg);
-    seen = host->ops->inventory(host, &err);
-    ck_assert_msg(seen != NULL, "%s", err.msg);
-    ck_assert(pf_key_parse(text, &key));
-    const struct pf *pf = inventory_pf(seen, &key);
-    ck_assert_msg(pf != NULL, "no PF %s", text);
-    return pf;
+    read_tree();
+    return pf_named(text);
 }
 
 /* ---- other kinds of devices ----------------------------------------------- */
@@ -292,7 +262,7 @@ START_TEST(vectors_of_vfs_are_read_where_the_driver_shares_them_out)
     ck_assert_int_eq(pf->vf_total_msix, -1);
     ck_assert_int_eq(pf->vfs[0].msix_vectors, -1);
     end();
-    begin();
+    begin_mounted();
     make_device("0x020000", "mlx5_core", NULL);
     tree_text(&tree, PF_FOLDER "/sriov_vf_total_msix", "2000");
     tree_bytes(&tree, VF_FOLDER "/config", config, sizeof config);
@@ -378,7 +348,7 @@ START_TEST(an_address_uses_the_nic_but_a_link_local_one_does_not)
               "fe80000000000000505400fffedd0001 02 40 20 80     eth9");
     ck_assert_str_eq(read_pf(NIC)->used_by, "");
     end();
-    begin();
+    begin_mounted();
     make_nic();
     tree_text(&tree, "proc/net/if_inet6",
               "fe80000000000000505400fffedd0001 02 40 20 80     eth9\n"
@@ -396,7 +366,7 @@ START_TEST(a_nic_is_given_away_only_alone_in_its_iommu_group)
     tree_text(&tree, "sys/bus/pci/devices/0000:00:06.0/class", "0x060400");
     ck_assert_str_eq(read_pf(NIC)->used_by, "");
     end();
-    begin();
+    begin_mounted();
     make_nic();
     tree_text(&tree, "sys/kernel/iommu_groups/9/devices/" NIC "/x", "");
     tree_text(&tree, "sys/kernel/iommu_groups/9/devices/0000:09:00.1/x", "");
@@ -436,7 +406,7 @@ START_TEST(a_nic_given_to_vfio_or_to_a_namespace_is_used)
     tree_remove(&tree, "sys/devices/pci0000:00/0000:00:06.0/" NIC "/net/eth9");
     ck_assert_str_eq(read_pf(NIC)->used_by, "another network namespace");
     end();
-    begin();
+    begin_mounted();
     tree_pci(&tree, &(struct tree_function){.parent = "pci0000:00",
                                             .address = NIC,
                                             .vendor = "0x8086",
@@ -494,7 +464,7 @@ static Suite *suite(void)
     Suite *s = suite_create("agent/host devices");
     TCase *c = tcase_create("trees");
     tcase_set_timeout(c, 60);
-    tcase_add_checked_fixture(c, begin, end);
+    tcase_add_checked_fixture(c, begin_mounted, end);
     tcase_add_test(c, an_nvme_pf_is_listed_with_its_vfs_and_without_policy);
     tcase_add_loop_test(c, how_vfs_are_reset_is_told_as_a_trait, 0, 6);
     tcase_add_test(c, an_nvme_vf_with_an_unused_disk_is_free);

@@ -1,53 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inventory of copied trees equals what was put into them. */
-#include "agent/host/host_ops.h"
-#include "tests/unit/agent/host/tree.h"
-
-static struct tree tree;
-static struct host_backend *host;
-static struct inventory *seen;
-
-static void begin(void)
-{
-    tree_begin(&tree);
-    tree_host(&tree);
-}
-
-static void end(void)
-{
-    ref_put(seen);
-    seen = NULL;
-    if (host)
-        host->ops->close(host);
-    host = NULL;
-    tree_end(&tree);
-}
-
-static void read_tree(void)
-{
-    struct error err = {0};
-    host = host_linux_open(tree.root, &err);
-    ck_assert_msg(host != NULL, "%s", err.msg);
-    seen = host->ops->inventory(host, &err);
-    ck_assert_msg(seen != NULL, "%s", err.msg);
-}
-
-static const struct pf *pf_named(const char *text)
-{
-    struct pf_key key;
-    ck_assert(pf_key_parse(text, &key));
-    const struct pf *pf = inventory_pf(seen, &key);
-    ck_assert_msg(pf != NULL, "no PF %s", text);
-    return pf;
-}
-
-static const char *unreadable(const char *what)
-{
-    for (size_t i = 0; i < seen->unreadable_count; i++)
-        if (strstr(seen->unreadable[i].what, what))
-            return seen->unreadable[i].why;
-    return NULL;
-}
+#include "tests/unit/agent/host/reading.h"
 
 START_TEST(the_hosts_own_facts_are_read)
 {
@@ -386,8 +339,6 @@ START_TEST(an_ipv6_default_route_counts_and_a_rejected_one_does_not)
               "00200201     eth0");
     read_tree();
     ck_assert(!pf_named(TREE_IGB_PF)->management);
-    ref_put(seen);
-    host->ops->close(host);
     tree_text(&tree, "proc/net/ipv6_route",
               "00000000000000000000000000000000 00 "
               "00000000000000000000000000000000 00 "

@@ -2,32 +2,11 @@
 /* Readiness in copied trees: each check in each of its states. The trees are
  * laid out as the kernel does (Documentation/ABI/testing/sysfs-bus-pci,
  * -class-iommu); registers by the PCI Express specification. */
-#include "agent/host/host_ops.h"
 #include "agent/host/readiness.h"
-#include "tests/unit/agent/host/tree.h"
-
-static struct tree tree;
-static struct host_backend *host;
-static struct inventory *seen;
+#include "tests/unit/agent/host/reading.h"
 
 #define KERNEL "6.12.107+deb13-amd64"
 #define PF_FOLDER "sys/devices/" TREE_IGB_FOLDER
-
-static void begin(void)
-{
-    tree_begin(&tree);
-    tree_host(&tree);
-}
-
-static void end(void)
-{
-    ref_put(seen);
-    seen = NULL;
-    if (host)
-        host->ops->close(host);
-    host = NULL;
-    tree_end(&tree);
-}
 
 static const struct readiness_check *check_named(const char *name)
 {
