@@ -75,6 +75,7 @@ START_TEST(a_vf_that_is_given_up_is_not_attached)
     struct port port = port_new(VNIC_DIRECT, PATH_VF);
     claim(&port);
     has(&port, "<hostdev", "<interface");
+    port.fallback = FALLBACK_VIRTIO;
     port.guest_failover = GUEST_FAILOVER_BOND;
     has(&port, "<source bridge='br0'/>", "teaming");
     has(&port, "<hostdev", "teaming");
@@ -87,6 +88,8 @@ START_TEST(a_macvtap_is_on_its_device_or_its_vf)
 {
     struct port port = port_new(VNIC_MACVTAP, PATH_VIRTIO);
     port.macvtap_mode = MACVTAP_BRIDGE;
+    str_copy(port.network, "ens3");
+    port.network_kind = SWITCH_MACVTAP;
     has(&port, "<source dev='ens3' mode='bridge'/>", "br0");
     port = port_new(VNIC_MACVTAP, PATH_VF);
     port.macvtap_mode = MACVTAP_PASSTHROUGH;
