@@ -98,13 +98,15 @@ static void kill_libvirtd(pid_t child, int number)
 static void kill_qemu(const char *name)
 {
     char path[256];
-    int pid = 0;
+    char text[32] = "";
     snprintf(path, sizeof path, "/run/libvirt/qemu/%s.pid", name);
     FILE *file = fopen(path, "re");
-    if (file && fscanf(file, "%d", &pid) == 1 && pid > 1)
-        kill(pid, SIGKILL);
-    if (file)
-        fclose(file);
+    if (!file)
+        return;
+    long pid = fgets(text, sizeof text, file) ? strtol(text, NULL, 10) : 0;
+    if (pid > 1)
+        kill((pid_t)pid, SIGKILL);
+    fclose(file);
 }
 
 static void obey(char *line, pid_t *libvirtd)
@@ -115,7 +117,7 @@ static void obey(char *line, pid_t *libvirtd)
     else if (strncmp(line, "qemu ", 5) == 0)
         kill_qemu(line + 5);
     else
-        kill_libvirtd(*libvirtd, atoi(line));
+        kill_libvirtd(*libvirtd, (int)strtol(line, NULL, 10));
 }
 
 /* A line at a time: who asks waits for the answer. */

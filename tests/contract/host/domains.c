@@ -331,6 +331,7 @@ int contract_domains_run(const struct contract_domains_target *t)
     srunner_run_all(runner, CK_NORMAL);
     int failures = srunner_ntests_failed(runner);
     srunner_free(runner);
+    target = NULL;
     return failures;
 }
 

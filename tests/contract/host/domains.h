@@ -25,7 +25,7 @@ struct contract_domains_target {
     const char *device, *alias;
     bool lets_go; /* the guest lets go of it when asked */
 };
-/* 'target' must stay. Returns the number of failures. */
+/* Returns the number of failures. */
 int contract_domains_run(const struct contract_domains_target *target);
 /* The same with QEMU behind 'open', whose devices are on 'bridge': once with a
  * device that needs no guest to let go of it (USB), once with one that does
