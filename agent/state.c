@@ -72,6 +72,7 @@ char *state_text(const struct agent_state *state, bool pretty)
     json_object_set_new(root, "adopt", wire_uuid(&state->adopt));
     json_object_set_new(root, "accepted",
                         state_revision_value(&state->accepted));
+    json_object_set_new(root, "heard_boot", wire_uuid(&state->heard_boot));
     json_object_set_new(root, "incarnation",
                         json_integer((json_int_t)state->incarnation));
     json_t *managed = json_array(), *probed = json_array();
@@ -276,6 +277,7 @@ static int read_root(const json_t *root, struct agent_state *state,
                                 (unsigned)version, FORMAT_VERSION);
     state_take_uuid(&reader, "cluster_id", &state->cluster_id);
     state_take_uuid(&reader, "adopt", &state->adopt);
+    state_take_uuid(&reader, "heard_boot", &state->heard_boot);
     state_take_revision(&reader, "accepted", &state->accepted);
     json_take_u64(&reader, "incarnation", true, 0, INT64_MAX / 4,
                   &state->incarnation);

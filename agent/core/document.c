@@ -99,12 +99,14 @@ int reconcile_desired(struct reconcile *r, const struct desired *doc,
     if (check(r, doc, err) < 0)
         return -1;
     bool news = !uuid_equal(&r->state.cluster_id, &doc->cluster_id) ||
-                revision_compare(&r->state.accepted, &doc->revision) != 0;
+                revision_compare(&r->state.accepted, &doc->revision) != 0 ||
+                !uuid_equal(&r->state.heard_boot, &r->config.boot_id);
     if (news) {
         if (!uuid_equal(&r->state.cluster_id, &doc->cluster_id))
             memset(&r->state.adopt, 0, sizeof r->state.adopt);
         r->state.cluster_id = doc->cluster_id;
         r->state.accepted = doc->revision;
+        r->state.heard_boot = r->config.boot_id;
         r->version++;
         r->changes++;
     }

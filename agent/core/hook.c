@@ -9,15 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A device of the domain that is ours to decide about. */
-struct target {
-    const struct domain_device *device;
-    char name[PCI_TEXT_SIZE]; /* its address on the host */
-    struct pf_key pf;
-    uint16_t vf_index; /* or CLAIM_WHOLE_PF */
-    bool known;        /* false: it is guarded, but not on the host now */
-};
-
 __attribute__((format(printf, 3, 4))) static enum hook_verdict
 say(enum hook_verdict verdict, char reason[HOOK_REASON_SIZE],
     const char *format, ...)
@@ -29,112 +20,12 @@ say(enum hook_verdict verdict, char reason[HOOK_REASON_SIZE],
     return verdict;
 }
 
-/* ---- which devices are ours -------------------------------------------------------- */
-
-static bool slot_has(const struct pf *pf, const struct pci_address *address,
-                     uint16_t *vf_index)
-{
-    if (pf->has_address && pci_compare(&pf->address, address) == 0) {
-        *vf_index = CLAIM_WHOLE_PF;
-        return true;
-    }
-    for (size_t i = 0; i < pf->vf_count; i++) {
-        const struct vf *vf = &pf->vfs[i];
-        if (vf->has_address && pci_compare(&vf->address, address) == 0) {
-            *vf_index = vf->index;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool claim_has(const struct claim *claim,
-                      const struct pci_address *address)
-{
-    struct pci_address pf;
-    if (claim_is_whole(claim))
-        return pf_key_pci(&claim->pf, &pf) && pci_compare(&pf, address) == 0;
-    return claim->has_address && pci_compare(&claim->address, address) == 0;
-}
-
-static const struct claim *claim_at(const struct reconcile *r,
-                                    const struct pci_address *address)
-{
-    for (size_t i = 0; i < r->want_count; i++) {
-        const struct desired_port *d = &r->wants[i].d;
-        if (d->has_claim && claim_has(&d->claim, address))
-            return &d->claim;
-    }
-    for (size_t i = 0; i < r->entry_count; i++) {
-        const struct managed *m = &r->entries[i]->m;
-        if (!uuid_is_zero(&m->port) && claim_has(&m->claim, address))
-            return &m->claim;
-    }
-    return NULL;
-}
-
-/* The address of the VF whose network device a macvtap sits on. */
-static bool address_below(const struct reconcile *r, const char *netdev,
-                          struct pci_address *out)
-{
-    for (size_t p = 0; *netdev && p < r->pf_count; p++) {
-        const struct pf *pf = r->pfs[p].pf;
-        for (size_t i = 0; i < pf->vf_count; i++) {
-            if (strcmp(pf->vfs[i].netdev, netdev) != 0)
-                continue;
-            *out = pf->vfs[i].address;
-            return pf->vfs[i].has_address;
-        }
-    }
-    return false;
-}
-
-static bool is_guarded(const struct hook_request *request,
-                       const struct pci_address *address, const struct pf *pf)
-{
-    return !request->guarded || guarded_find(request->guarded, address) ||
-           (pf && pf->has_address &&
-            guarded_find(request->guarded, &pf->address));
-}
-
-static bool find_target(const struct reconcile *r,
-                        const struct hook_request *request,
-                        const struct domain_device *device,
-                        struct target *target)
-{
-    struct pci_address address = device->address;
-    bool has = device->kind == DOMAIN_HOSTDEV
-                   ? device->has_address
-                   : device->kind == DOMAIN_MACVTAP &&
-                         address_below(r, device->source, &address);
-    if (!has)
-        return false;
-    *target = (struct target){.device = device};
-    pci_format(&address, target->name);
-    const struct claim *claim = claim_at(r, &address);
-    if (claim) {
-        target->pf = claim->pf;
-        target->vf_index = claim->vf_index;
-        target->known = true;
-        return true;
-    }
-    for (size_t p = 0; p < r->pf_count; p++) {
-        const struct pf *pf = r->pfs[p].pf;
-        if (!slot_has(pf, &address, &target->vf_index))
-            continue;
-        target->pf = pf->key;
-        target->known = true;
-        return is_guarded(request, &address, pf);
-    }
-    return is_guarded(request, &address, NULL);
-}
-
 /* ---- may the domain have it? ------------------------------------------------------- */
 
 /* The port that the device is claimed for; one that is being removed only if
  * there is no other. */
 static const struct want *claimant(const struct reconcile *r,
-                                   const struct target *target)
+                                   const struct hook_target *target)
 {
     const struct want *found = NULL;
     for (size_t i = 0; i < r->want_count; i++) {
@@ -148,7 +39,7 @@ static const struct want *claimant(const struct reconcile *r,
 }
 
 /* No document in this life tells whose it is. */
-static enum hook_verdict unheard(const struct target *target,
+static enum hook_verdict unheard(const struct hook_target *target,
                                  char reason[HOOK_REASON_SIZE])
 {
     return say(HOOK_WAIT, reason,
@@ -163,7 +54,7 @@ static enum hook_verdict unheard(const struct target *target,
  * be started as soon as the scheduler has answered. */
 static enum hook_verdict unclaimed(const struct reconcile *r,
                                    const struct hook_request *request,
-                                   const struct target *target,
+                                   const struct hook_target *target,
                                    char reason[HOOK_REASON_SIZE])
 {
     const struct entry *entry =
@@ -195,9 +86,25 @@ static enum hook_verdict unclaimed(const struct reconcile *r,
                target->name);
 }
 
+/* What is on the VF; 'told' says also why it is not as it should be. */
+static uint8_t phase_of(const struct reconcile *r, const struct want *want,
+                        struct observed_port *told)
+{
+    const struct claim *claim = &want->d.claim;
+    const struct entry *entry = entry_at(r, &claim->pf, claim->vf_index);
+    if (!entry || !uuid_equal(&entry->m.port, &want->d.id)) {
+        view_want(r, want, told);
+        return told->phase;
+    }
+    /* Not view_want(): the virtio leg can't be there yet. */
+    view_entry(r, entry, told);
+    bool old = revision_compare(&entry->m.revision, &want->d.revision) != 0;
+    return old ? PORT_PENDING : told->phase;
+}
+
 /* Does what the domain's XML says of itself contradict the claim? */
 static enum hook_verdict check_identity(const struct hook_request *request,
-                                        const struct target *target,
+                                        const struct hook_target *target,
                                         const struct desired_port *d,
                                         char reason[HOOK_REASON_SIZE])
 {
@@ -226,7 +133,7 @@ static enum hook_verdict check_identity(const struct hook_request *request,
 }
 
 static enum hook_verdict check_port(const struct reconcile *r,
-                                    const struct target *target,
+                                    const struct hook_target *target,
                                     const struct want *want,
                                     char reason[HOOK_REASON_SIZE])
 {
@@ -244,32 +151,107 @@ static enum hook_verdict check_port(const struct reconcile *r,
                    "accelerate %s",
                    target->name, port, port);
     struct observed_port told;
-    view_want(r, want, &told);
-    if (told.phase == PORT_APPLIED)
+    uint8_t phase = phase_of(r, want, &told);
+    if (phase == PORT_APPLIED)
         return HOOK_ALLOW;
-    return say(told.phase == PORT_FAILED ? HOOK_REFUSE : HOOK_WAIT, reason,
+    return say(phase == PORT_FAILED ? HOOK_REFUSE : HOOK_WAIT, reason,
                "%s: the policy of port %s is not in force: %s", target->name,
                port, told.condition.message);
 }
 
-/* Without a document of this life, but of this boot: what the disk says was
- * claimed, if it reads back. */
+/* Without a document of this life, but with one of this boot, so that the VM can't
+ * have been placed elsewhere meanwhile: what the disk says was claimed, if it
+ * reads back. */
 static enum hook_verdict check_held(const struct reconcile *r,
-                                    const struct target *target,
+                                    const struct hook_request *request,
+                                    const struct hook_target *target,
                                     char reason[HOOK_REASON_SIZE])
 {
-    (void)r;
-    return unheard(target, reason);
+    const struct entry *entry =
+        target->known ? entry_at(r, &target->pf, target->vf_index) : NULL;
+    bool same_boot = uuid_equal(&r->state.heard_boot, &r->config.boot_id) &&
+                     !uuid_is_zero(&r->config.boot_id);
+    if (!same_boot || !entry || uuid_is_zero(&entry->m.port))
+        return unheard(target, reason);
+    const struct managed *m = &entry->m;
+    const struct desired_port port = {.id = m->port, .vm = m->vm};
+    enum hook_verdict verdict = check_identity(request, target, &port, reason);
+    if (verdict != HOOK_ALLOW)
+        return verdict;
+    struct observed_port told;
+    char text[UUID_TEXT_SIZE];
+    view_entry(r, entry, &told);
+    if (told.phase == PORT_APPLIED && !m->unknown)
+        return HOOK_ALLOW;
+    return say(HOOK_WAIT, reason,
+               "%s: the policy of port %s is not in force: %s", target->name,
+               uuid_format(&m->port, text), told.condition.message);
+}
+
+/* An active domain, not this one, that has the device. What libvirt told may be
+ * a moment old. */
+static enum hook_verdict check_others(const struct reconcile *r,
+                                      const struct hook_request *request,
+                                      const struct hook_target *target,
+                                      char reason[HOOK_REASON_SIZE])
+{
+    for (size_t i = 0; r->domains && i < r->domains->count; i++) {
+        const struct domain_state *other = &r->domains->domains[i];
+        if (uuid_equal(&other->uuid, &request->facts->uuid) ||
+            !power_state_is_active((enum power_state)other->power_state))
+            continue;
+        for (size_t k = 0; k < other->facts.device_count; k++) {
+            struct hook_target found;
+            if (!hook_find(r, request, &other->facts.devices[k], &found) ||
+                strcmp(found.name, target->name) != 0)
+                continue;
+            return say(HOOK_WAIT, reason,
+                       "%s: domain '%s' has it now; end that first",
+                       target->name, other->name);
+        }
+    }
+    return HOOK_ALLOW;
+}
+
+/* May the VM run here, and as this domain? */
+static enum hook_verdict check_vm(const struct reconcile *r,
+                                  const struct hook_request *request,
+                                  const struct uuid *id,
+                                  char reason[HOOK_REASON_SIZE])
+{
+    const struct vm_slot *vm = vm_at(r, id);
+    const struct domain_facts *facts = request->facts;
+    char text[UUID_TEXT_SIZE];
+    if (!vm || !vm->wanted)
+        return HOOK_ALLOW; /* its ports say what there is to say */
+    uuid_format(id, text);
+    if (vm->d.absent)
+        return say(HOOK_WAIT, reason, "VM %s is being removed", text);
+    if (vm->d.role != VM_ROLE_OWN)
+        return say(HOOK_REFUSE, reason, "VM %s may not run on this host", text);
+    if (vm->d.lifecycle == LIFECYCLE_MANAGED && !uuid_equal(&facts->uuid, id))
+        return say(HOOK_REFUSE, reason,
+                   "what domain '%s' has is claimed for VM %s, which the "
+                   "orchestrator starts by itself under its own id; start that "
+                   "one: sriov-admin vm start %s",
+                   facts->name, text, text);
+    const struct domain_state *domain = domain_of_vm(r, id);
+    bool runs = domain && !uuid_equal(&domain->uuid, &facts->uuid) &&
+                power_state_is_active((enum power_state)domain->power_state);
+    if (runs)
+        return say(HOOK_WAIT, reason, "VM %s runs already, as domain '%s'",
+                   text, domain->name);
+    return HOOK_ALLOW;
 }
 
 static enum hook_verdict check_target(const struct reconcile *r,
                                       const struct hook_request *request,
-                                      const struct target *target,
+                                      const struct hook_target *target,
                                       struct uuid *vm,
                                       char reason[HOOK_REASON_SIZE])
 {
     if (!r->has_document)
-        return check_held(r, target, reason);
+        return check_held(r, request, target, reason);
     const struct want *want = target->known ? claimant(r, target) : NULL;
     if (!want)
         return unclaimed(r, request, target, reason);
@@ -283,32 +265,53 @@ static enum hook_verdict check_target(const struct reconcile *r,
                    "devices",
                    target->name);
     *vm = want->d.vm;
-    return check_port(r, target, want, reason);
+    verdict = check_others(r, request, target, reason);
+    return verdict == HOOK_ALLOW ? check_port(r, target, want, reason)
+                                 : verdict;
 }
 
-static enum hook_verdict prepare(const struct reconcile *r,
-                                 const struct hook_request *request,
-                                 char reason[HOOK_REASON_SIZE])
+static enum hook_verdict check_devices(const struct reconcile *r,
+                                       const struct hook_request *request,
+                                       struct uuid *vm,
+                                       char reason[HOOK_REASON_SIZE])
 {
     const struct domain_facts *facts = request->facts;
     enum hook_verdict worst = HOOK_ALLOW;
-    struct uuid vm = {0};
-    for (size_t i = 0; i < facts->device_count; i++) {
-        struct target target;
+    for (size_t i = 0; i < facts->device_count && worst != HOOK_REFUSE; i++) {
+        struct hook_target target;
         char why[HOOK_REASON_SIZE] = "";
-        if (!find_target(r, request, &facts->devices[i], &target))
+        if (!hook_find(r, request, &facts->devices[i], &target))
             continue;
-        enum hook_verdict verdict = check_target(r, request, &target, &vm, why);
+        enum hook_verdict verdict = check_target(r, request, &target, vm, why);
         bool worse = verdict == HOOK_REFUSE ||
                      (verdict == HOOK_WAIT && worst == HOOK_ALLOW);
         if (!worse)
             continue;
         worst = verdict;
         memcpy(reason, why, sizeof why);
-        if (worst == HOOK_REFUSE)
-            break;
     }
     return worst;
+}
+
+/* A VM that has no device of ours is known by what its XML says, or its uuid. */
+static enum hook_verdict prepare(const struct reconcile *r,
+                                 const struct hook_request *request,
+                                 char reason[HOOK_REASON_SIZE])
+{
+    struct uuid vm = {{0}};
+    enum hook_verdict verdict = check_devices(r, request, &vm, reason);
+    if (verdict == HOOK_REFUSE || !r->has_document)
+        return verdict;
+    const struct vm_slot *tied =
+        uuid_is_zero(&vm) ? vm_of(r, request->facts) : NULL;
+    if (tied)
+        vm = tied->id;
+    char why[HOOK_REASON_SIZE] = "";
+    enum hook_verdict other = check_vm(r, request, &vm, why);
+    if (other == HOOK_ALLOW || (other == HOOK_WAIT && verdict == HOOK_WAIT))
+        return verdict;
+    memcpy(reason, why, sizeof why);
+    return other;
 }
 
 /* ---- migrate -------------------------------------------------------------------------- */
@@ -321,7 +324,7 @@ static enum hook_verdict migrate(const struct reconcile *r,
     const struct domain_facts *facts = request->facts;
     for (size_t i = 0; i < facts->device_count; i++) {
         const struct domain_device *device = &facts->devices[i];
-        struct target target;
+        struct hook_target target;
         char text[UUID_TEXT_SIZE];
         if (device->kind == DOMAIN_HOSTDEV && device->has_port)
             return say(HOOK_REFUSE, reason,
@@ -329,7 +332,7 @@ static enum hook_verdict migrate(const struct reconcile *r,
                        "not moved: first 'sriov-admin port decelerate %s' (and "
                        "each other port that is on a VF), then migrate it",
                        uuid_format(&device->port, text), text);
-        if (find_target(r, request, device, &target))
+        if (hook_find(r, request, device, &target))
             return say(HOOK_REFUSE, reason,
                        "the domain comes with %s, a device that the SR-IOV "
                        "orchestrator has on this host, and VFs are not moved: "
@@ -356,43 +359,4 @@ enum hook_verdict reconcile_hook(struct reconcile *r, int64_t now,
         break;
     }
     return HOOK_ALLOW;
-}
-
-/* ---- the list of what is ours ------------------------------------------------------------ */
-
-static void add_claim(struct guarded *out, const struct claim *claim)
-{
-    struct pci_address pf;
-    if (!pf_key_pci(&claim->pf, &pf))
-        return;
-    if (claim_is_whole(claim))
-        guarded_add(out, &pf, &pf);
-    else if (claim->has_address)
-        guarded_add(out, &claim->address, &pf);
-}
-
-bool reconcile_guarded(const struct reconcile *r, struct guarded *out)
-{
-    if (!r->has_document || !r->facts)
-        return false;
-    for (size_t i = 0; i < r->pf_wish_count; i++) {
-        const struct desired_pf *d = &r->pf_wishes[i].d;
-        struct pci_address pf;
-        if (!d->allowed || !pf_key_pci(&d->key, &pf))
-            continue;
-        guarded_add(out, &pf, &pf);
-        const struct pf_slot *slot = slot_of(r, &d->key);
-        for (size_t k = 0; slot && k < slot->pf->vf_count; k++) {
-            if (slot->pf->vfs[k].has_address)
-                guarded_add(out, &slot->pf->vfs[k].address, &pf);
-        }
-    }
-    for (size_t i = 0; i < r->want_count; i++) {
-        if (r->wants[i].d.has_claim)
-            add_claim(out, &r->wants[i].d.claim);
-    }
-    for (size_t i = 0; i < r->entry_count; i++)
-        add_claim(out, &r->entries[i]->m.claim);
-    guarded_sort(out);
-    return true;
 }

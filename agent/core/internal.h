@@ -252,6 +252,20 @@ void view_want(const struct reconcile *r, const struct want *want,
 void view_entry(const struct reconcile *r, const struct entry *entry,
                 struct observed_port *out);
 
+/* ---- hook_device.c: devices that libvirt's hook asks about --------------------------- */
+/* A device of the domain that is ours to decide about. */
+struct hook_target {
+    const struct domain_device *device;
+    char name[PCI_TEXT_SIZE]; /* its address on the host */
+    struct pf_key pf;
+    uint16_t vf_index; /* or CLAIM_WHOLE_PF */
+    bool known;        /* false: it is guarded, but not on the host now */
+};
+
+/* False: the device is not ours to decide about. */
+bool hook_find(const struct reconcile *r, const struct hook_request *request,
+               const struct domain_device *device, struct hook_target *target);
+
 /* ---- bare.c: claims without network policy -------------------------------------------- */
 bool claim_is_whole(const struct claim *claim);
 bool entry_is_bare(const struct entry *entry);

@@ -96,7 +96,10 @@ struct agent_state {
     struct uuid cluster_id; /* whose documents are followed; zero = none yet */
     struct uuid adopt;      /* also accept this cluster's, once; zero = none */
     struct revision accepted; /* highest document revision accepted */
-    uint64_t incarnation;     /* rises at each start of the agent */
+    /* The boot of the host in which a document was last accepted; zero = never.
+     * libvirt's hook lets nothing of ours start before one was. */
+    struct uuid heard_boot;
+    uint64_t incarnation; /* rises at each start of the agent */
     size_t managed_count, probed_count, change_count, vm_count, hold_count;
     struct managed *managed;
     struct probed *probed;

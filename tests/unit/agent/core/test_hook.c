@@ -75,14 +75,19 @@ static void give_host(void)
     reconcile_inventory(core, NOW, inventory);
 }
 
+static void open_with(struct agent_state *state, uint8_t boot)
+{
+    struct reconcile_config config = {
+        .host = "h1", .boot_id = id_of(boot), .seed = 1, .skip_probing = true};
+    core = reconcile_new(&config, state);
+}
+
 static void open_core(void)
 {
     struct agent_state none = {0};
-    struct reconcile_config config = {
-        .host = "h1", .seed = 1, .skip_probing = true};
     for (size_t i = 0; i < VFS; i++)
         kernel[i] = policy_clean();
-    core = reconcile_new(&config, &none);
+    open_with(&none, 200);
     guarded_known = true;
     adopt = false;
     struct pci_address pf = address(PF);
@@ -106,10 +111,15 @@ static void teardown(void)
     guarded_done(&guarded);
 }
 
-/* Port N is of VM 50+N and has VF N-1. */
+/* Port N is of VM 50+N and has VF N-1; VM 51 is told too. */
 static struct desired *document(uint64_t revision, size_t ports)
 {
-    struct desired *desired = desired_new(ports, 1, 0);
+    struct desired *desired = desired_new(ports, 1, 1);
+    desired->vms[0] = (struct desired_vm){.id = id_of(51),
+                                          .name = "web-1",
+                                          .lifecycle = LIFECYCLE_EXTERNAL,
+                                          .role = VM_ROLE_OWN,
+                                          .revision = {1, revision}};
     desired->cluster_id = id_of(99);
     str_copy(desired->host, "h1");
     desired->revision = (struct revision){1, revision};
@@ -259,6 +269,117 @@ START_TEST(a_refused_policy_is_refused_with_its_condition)
     carry_out(false);
     ck_assert_int_eq(ask_for(hostdev(vf_address(0))), HOOK_REFUSE);
     expect_words("vlan");
+    teardown();
+}
+END_TEST
+
+/* As after a kill: what was durable is all there is. */
+static void restart(uint8_t boot)
+{
+    struct agent_state state = {0};
+    agent_state_copy(&state, reconcile_state(core));
+    reconcile_free(core);
+    open_with(&state, boot);
+    give_host();
+    carry_out(true);
+}
+
+START_TEST(after_a_restart_in_the_same_boot_what_was_claimed_starts)
+{
+    setup();
+    give(document(1, 1));
+    carry_out(true);
+    restart(200);
+    ck_assert_int_eq(ask_for(hostdev(vf_address(0))), HOOK_ALLOW);
+    ck_assert_int_eq(ask_for(hostdev(vf_address(1))), HOOK_WAIT);
+    struct domain_device other = hostdev(vf_address(0));
+    other.has_port = true;
+    other.port = id_of(2);
+    ck_assert_int_eq(ask_for(other), HOOK_REFUSE);
+    /* The VM may run elsewhere since. */
+    restart(201);
+    ck_assert_int_eq(ask_for(hostdev(vf_address(0))), HOOK_WAIT);
+    expect_words("has not heard the scheduler since the host booted");
+    restart(201);
+    ck_assert_int_eq(ask_for(hostdev(vf_address(0))), HOOK_WAIT);
+    give(document(2, 1));
+    carry_out(true);
+    ck_assert_int_eq(ask_for(hostdev(vf_address(0))), HOOK_ALLOW);
+    teardown();
+}
+END_TEST
+
+/* libvirt tells one running domain, with this VF. */
+static void give_domain(uint8_t uuid, unsigned vf)
+{
+    auto_domain_list struct domain_list *list = domain_list_new(1);
+    struct domain_state *domain = &list->domains[0];
+    domain->uuid = domain->facts.uuid = id_of(uuid);
+    str_copy(domain->name, "other");
+    domain->power_state = POWER_RUNNING;
+    domain->facts.device_count = 1;
+    domain->facts.devices = mem_new(struct domain_device);
+    domain->facts.devices[0] = hostdev(vf_address(vf));
+    reconcile_domains(core, NOW, list, NULL);
+}
+
+START_TEST(what_another_domain_has_is_waited_for)
+{
+    setup();
+    give(document(1, 1));
+    carry_out(true);
+    give_domain(78, 0);
+    carry_out(true);
+    ck_assert_int_eq(ask_for(hostdev(vf_address(0))), HOOK_WAIT);
+    expect_words("'other'");
+    /* Itself, as libvirt lists it while it starts. */
+    give_domain(77, 0);
+    carry_out(true);
+    ck_assert_int_eq(ask_for(hostdev(vf_address(0))), HOOK_ALLOW);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_vm_runs_once)
+{
+    setup();
+    give(document(1, 1));
+    carry_out(true);
+    /* Tied by its uuid. */
+    give_domain(51, 3);
+    carry_out(true);
+    ck_assert_int_eq(ask_for(hostdev(vf_address(0))), HOOK_WAIT);
+    expect_words("runs already");
+    teardown();
+}
+END_TEST
+
+START_TEST(a_managed_vm_has_one_domain)
+{
+    setup();
+    struct desired *desired = document(1, 1);
+    desired->vms[0].lifecycle = LIFECYCLE_MANAGED;
+    desired->vms[0].domain_xml = text_new("<domain/>", 9);
+    give(desired);
+    carry_out(true);
+    ck_assert_int_eq(ask_for(hostdev(vf_address(0))), HOOK_REFUSE);
+    expect_words("sriov-admin vm start");
+    teardown();
+}
+END_TEST
+
+START_TEST(a_vm_that_is_being_removed_does_not_start)
+{
+    setup();
+    struct desired *desired = document(1, 1);
+    desired->vms[0].absent = true;
+    give(desired);
+    carry_out(true);
+    ck_assert_int_eq(ask_for(hostdev(vf_address(0))), HOOK_WAIT);
+    /* Without a device it is known by what it says of itself. */
+    ck_assert_int_eq(ask_as(HOOK_PREPARE, NULL, 0, id_of(51)), HOOK_WAIT);
+    expect_words("being removed");
+    ck_assert_int_eq(ask_as(HOOK_PREPARE, NULL, 0, id_of(52)), HOOK_ALLOW);
     teardown();
 }
 END_TEST
@@ -461,7 +582,11 @@ START_TEST(the_list_has_pfs_that_may_be_used_and_what_is_claimed)
 }
 END_TEST
 
-CHECK_MAIN("hook", a_domain_without_devices_of_ours_starts,
+CHECK_MAIN("hook", after_a_restart_in_the_same_boot_what_was_claimed_starts,
+           what_another_domain_has_is_waited_for, a_vm_runs_once,
+           a_managed_vm_has_one_domain,
+           a_vm_that_is_being_removed_does_not_start,
+           a_domain_without_devices_of_ours_starts,
            a_claimed_vf_waits_for_its_policy_and_then_starts,
            drift_that_was_read_is_waited_for,
            a_refused_policy_is_refused_with_its_condition,
