@@ -9,6 +9,7 @@
 #include "common/base/timestamp.h"
 #include "common/domain/hook_frame.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -135,9 +136,16 @@ static void start_listening(struct hook_server *server, int64_t now)
 
 /* ---- peers ------------------------------------------------------------------------------ */
 
-static void drop(struct hook_server *server, size_t index)
+static struct peer *peer_at(const struct hook_server *server, size_t index)
 {
     struct peer *peer = server->peers[index];
+    assert(index < server->peer_count && peer);
+    return peer;
+}
+
+static void drop(struct hook_server *server, size_t index)
+{
+    struct peer *peer = peer_at(server, index);
     close(peer->fd); /* leaves the epoll set with it */
     str_done(&peer->received);
     domain_facts_done(&peer->facts);
@@ -284,7 +292,7 @@ static void take_events(struct hook_server *server, int64_t now)
         while (index < server->peer_count &&
                server->peers[index] != events[i].data.ptr)
             index++;
-        if (index < server->peer_count && receive(server->peers[index], now))
+        if (index < server->peer_count && receive(peer_at(server, index), now))
             drop(server, index);
     }
     if (knocks)
@@ -297,7 +305,7 @@ int64_t hook_server_step(struct hook_server *server, int64_t now_ns)
     int64_t wake = server->listen_fd < 0 ? server->retry_at : INT64_MAX;
     take_events(server, now_ns);
     for (size_t i = server->peer_count; i-- > 0;) {
-        struct peer *peer = server->peers[i];
+        struct peer *peer = peer_at(server, i);
         bool fresh = peer->asking && peer->first;
         bool ended =
             peer->asking ? ask(server, peer, now_ns) : now_ns >= peer->deadline;

@@ -139,7 +139,9 @@ static void take_text(const struct field *field, char *out, size_t size)
     memset(out, 0, size);
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)field->data[i];
-        out[i] = c < 0x20 || c == 0x7f ? ' ' : (char)c;
+        out[i] = field->data[i];
+        if (c < 0x20 || c == 0x7f)
+            out[i] = ' ';
     }
 }
 

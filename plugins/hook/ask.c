@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -40,7 +41,7 @@ static int open_socket(const char *path, struct error *err)
     if (strlen(path) >= sizeof address.sun_path)
         return error_set(err, ERROR_INVALID, "the path '%.80s...' is too long",
                          path);
-    strcpy(address.sun_path, path);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
     auto_close int fd =
         socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)

@@ -39,6 +39,7 @@ static struct agent_state sample(void)
                                 .vm_count = 1,
                                 .hold_count = 1};
     state.cluster_id.bytes[3] = 9;
+    state.heard_boot.bytes[5] = 4;
     state.managed = mem_calloc(2, sizeof *state.managed);
     state.probed = mem_calloc(1, sizeof *state.probed);
     struct managed *m = &state.managed[0];
@@ -133,6 +134,7 @@ START_TEST(all_of_the_state_reads_back_as_it_was_written)
                       CAPABILITY_UNSUPPORTED);
     ck_assert_uint_eq(back.accepted.revision, 41);
     ck_assert(uuid_equal(&back.cluster_id, &state.cluster_id));
+    ck_assert(uuid_equal(&back.heard_boot, &state.heard_boot));
     ck_assert_uint_eq(back.change_count, 1);
     const struct pf_change *c = &back.changes[0];
     ck_assert_int_eq(c->phase, PF_REVERTING);
