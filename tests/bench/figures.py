@@ -236,20 +236,19 @@ def hook_lives(command, xml, count):
 
 def hook_life(plan):
     """CPU of the hook and the agent in a guest's whole life, beside a hook that is a shell script with /bin/true alone"""
-    side = Agent()
-    conf, script = (os.path.join(side.scheduler.folder, name) for name in ("hook.conf", "true.sh"))
-    with open(conf, "w", encoding="ascii") as file:
-        file.write(f"[hook]\nsocket = {side.scheduler.folder}/hook.sock\nguarded = {side.scheduler.folder}/agent/guarded\n")
-    with open(os.open(script, os.O_WRONLY | os.O_CREAT, 0o755), "w", encoding="ascii") as file:
-        file.write("#!/bin/sh\nexec /bin/true\n")
-    hook = [os.path.join(stage.BUILD, "bin", "sriov-hook"), "--config", conf]
-    xml, lives, turns = guest_xml("0000:3b:10.0").encode(), 5 if plan.quick else 20, []
-    for _ in range(plan.rounds):
-        before = cpu_ns(side.process.pid)
-        ours = hook_lives(hook, xml, lives)
-        served = (cpu_ns(side.process.pid) - before) / 1e6 / lives
-        turns.append({"hook": ours, "agent": served, "true": hook_lives([script], xml, lives)})
-    side.close()
+    with contextlib.closing(Agent()) as side:
+        conf, script = (os.path.join(side.scheduler.folder, name) for name in ("hook.conf", "true.sh"))
+        with open(conf, "w", encoding="ascii") as file:
+            file.write(f"[hook]\nsocket = {side.scheduler.folder}/hook.sock\nguarded = {side.scheduler.folder}/agent/guarded\n")
+        with open(os.open(script, os.O_WRONLY | os.O_CREAT, 0o755), "w", encoding="ascii") as file:
+            file.write("#!/bin/sh\nexec /bin/true\n")
+        hook = [os.path.join(stage.BUILD, "bin", "sriov-hook"), "--config", conf]
+        xml, lives, turns = guest_xml("0000:3b:10.0").encode(), 5 if plan.quick else 20, []
+        for _ in range(plan.rounds):
+            before = cpu_ns(side.process.pid)
+            ours = hook_lives(hook, xml, lives)
+            served = (cpu_ns(side.process.pid) - before) / 1e6 / lives
+            turns.append({"hook": ours, "agent": served, "true": hook_lives([script], xml, lives)})
     total, bare = median(t["hook"] + t["agent"] for t in turns), median(t["true"] for t in turns)
     return [row("hook-life", "ms CPU", total, bare, raw={"turns": turns}),
             row("hook-life-added", "ms CPU", median(t["hook"] + t["agent"] - t["true"] for t in turns), goal="at most 50", most=50)]
