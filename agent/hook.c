@@ -177,20 +177,24 @@ static void accept_peers(struct hook_server *server, int64_t now)
 
 /* The answer is short: a socket that can't take it at once is not worth waiting
  * for. */
-static void answer(const struct peer *peer, bool allow, const char *reason)
+static void answer(const struct peer *peer, enum hook_word word,
+                   const char *reason)
 {
-    struct hook_answer told = {.allow = allow};
+    struct hook_answer told = {.word = (uint8_t)word};
     auto_str struct str text = {0};
-    if (!allow)
+    if (word != HOOK_WORD_GO_ON)
         str_copy(told.reason, reason);
     hook_answer_write(&told, &text);
     if (send(peer->fd, text.text, text.length, MSG_NOSIGNAL) !=
         (ssize_t)text.length)
         log_warning("the hook did not take its answer domain='%s'",
                     peer->question.domain);
-    if (allow)
+    if (word == HOOK_WORD_GO_ON)
         log_debug("%s allowed domain='%s'", peer->question.operation,
                   peer->question.domain);
+    else if (word == HOOK_WORD_UNKNOWN)
+        log_warning("the hook's question can't be read: %s domain='%s'", reason,
+                    peer->question.domain);
     else
         log_warning("%s refused: %s domain='%s'", peer->question.operation,
                     reason, peer->question.domain);
@@ -211,7 +215,7 @@ static bool take_question(struct peer *peer, size_t size, int64_t now)
     struct error err;
     struct hook_question *question = &peer->question;
     if (hook_question_read(peer->received.text, size, question, &err) < 0) {
-        answer(peer, false, err.msg);
+        answer(peer, HOOK_WORD_UNKNOWN, err.msg);
         return true;
     }
     bool decides = operation_of(question->operation) != HOOK_OTHER;
@@ -220,7 +224,7 @@ static bool take_question(struct peer *peer, size_t size, int64_t now)
         char reason[400];
         snprintf(reason, sizeof reason, "the domain's XML can't be read: %s",
                  err.msg);
-        answer(peer, false, reason);
+        answer(peer, HOOK_WORD_UNKNOWN, reason);
         return true;
     }
     question->xml = NULL;
@@ -250,7 +254,7 @@ static bool receive(struct peer *peer, int64_t now)
         long size = hook_frame_size(peer->received.text, peer->received.length,
                                     HOOK_QUESTION_MAX, &err);
         if (size < 0) {
-            answer(peer, false, err.msg);
+            answer(peer, HOOK_WORD_UNKNOWN, err.msg);
             return true;
         }
         if (size == 0 || peer->received.length < (size_t)size)
@@ -275,7 +279,8 @@ static bool ask(struct hook_server *server, struct peer *peer, int64_t now)
     peer->first = false;
     if (verdict == HOOK_WAIT && now < peer->deadline)
         return false;
-    answer(peer, verdict == HOOK_ALLOW, reason);
+    answer(peer, verdict == HOOK_ALLOW ? HOOK_WORD_GO_ON : HOOK_WORD_REFUSE,
+           reason);
     return true;
 }
 

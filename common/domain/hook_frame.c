@@ -67,7 +67,7 @@ void hook_question_write(const struct hook_question *question, struct str *out)
 void hook_answer_write(const struct hook_answer *answer, struct str *out)
 {
     auto_str struct str fields = {0};
-    const char verdict = answer->allow ? 1 : 0;
+    const char verdict = (char)answer->word;
     add_field(&fields, HOOK_TAG_VERDICT, &verdict, 1);
     add_text(&fields, HOOK_TAG_REASON, answer->reason);
     add_frame(out, &fields);
@@ -193,8 +193,8 @@ int hook_answer_read(const char *data, size_t length, struct hook_answer *out,
     bool broken = false, has_verdict = false;
     while (next_field(&at, data + length, &field, &broken)) {
         if (field.tag == HOOK_TAG_VERDICT && field.length == 1) {
-            has_verdict = true;
-            answer.allow = field.data[0] == 1;
+            answer.word = (uint8_t)field.data[0];
+            has_verdict = answer.word <= HOOK_WORD_UNKNOWN;
         } else if (field.tag == HOOK_TAG_REASON) {
             take_text(&field, answer.reason, sizeof answer.reason);
         }

@@ -32,7 +32,8 @@ enum hook_tag {
     HOOK_TAG_DOMAIN = 4,       /* text: the domain's name */
     HOOK_TAG_DEADLINE_MS = 5,  /* 4 bytes: the answer is of no use later */
     HOOK_TAG_XML = 6,          /* the domain's XML as libvirt gave it */
-    HOOK_TAG_VERDICT = 16,     /* 1 byte: 1 = go on, 0 = refuse */
+    HOOK_TAG_VERDICT = 16,     /* 1 byte: 0 = refuse, 1 = go on, 2 = the agent
+                                  can't tell: as if it were down */
     HOOK_TAG_REASON = 17,      /* text for people, one line */
 };
 
@@ -47,9 +48,10 @@ struct hook_question {
     const char *xml;      /* borrowed; not terminated */
     size_t xml_length;
 };
+enum hook_word { HOOK_WORD_REFUSE, HOOK_WORD_GO_ON, HOOK_WORD_UNKNOWN };
 struct hook_answer {
-    bool allow;
-    char reason[512]; /* "" where it is allowed */
+    uint8_t word;     /* enum hook_word, which are the verdicts above */
+    char reason[512]; /* "" with GO_ON */
 };
 
 /* How long the whole message is that begins with these bytes: 0 = too few are

@@ -90,8 +90,12 @@ static bool decide(const struct hook_settings *settings,
     bool can_ask = why.code == ERROR_NONE && xml->err.code == ERROR_NONE;
     if (can_ask &&
         hook_ask(settings->socket, &question, deadline, &answer, &why) == 0) {
-        snprintf(reason, size, "%s", answer.reason);
-        return answer.allow;
+        if (answer.word != HOOK_WORD_UNKNOWN) {
+            snprintf(reason, size, "%s", answer.reason);
+            return answer.word == HOOK_WORD_GO_ON;
+        }
+        error_fill(&why, ERROR_INVALID, 0, "", "it can't tell: %s",
+                   answer.reason);
     }
     if (why.code == ERROR_NONE)
         why = xml->err;

@@ -199,7 +199,8 @@ class Hook(unittest.TestCase):
     def test_an_answer_that_is_none_counts_as_no_agent(self):
         self.write("state/guarded", GUARDED)
         os.mkdir(self.path("run"))
-        for answer in (b"", b"SVHK\0\1", b"HTTP/1.1 200 OK\r\n", b"SVHK\0\1\0\1\0\0\0\0", b"SVHK\0\1\0\1\x7f\0\0\0"):
+        for answer in (b"", b"SVHK\0\1", b"HTTP/1.1 200 OK\r\n", b"SVHK\0\1\0\1\0\0\0\0", b"SVHK\0\1\0\1\x7f\0\0\0",
+                       b"SVHK\0\1\0\1\0\0\0\7\0\x10\0\0\0\1\2"):  # it can not tell
             with socket.socket(socket.AF_UNIX) as server:
                 server.bind(self.path("run/hook.sock"))
                 server.listen()

@@ -347,9 +347,9 @@ START_TEST(what_is_no_question_is_refused_or_ends)
 {
     setup();
     step();
-    struct hook_answer answer = {.allow = true};
+    struct hook_answer answer = {.word = HOOK_WORD_GO_ON};
     ck_assert(talk("GET / HTTP/1.1\r\n", 16, &answer));
-    ck_assert(!answer.allow);
+    ck_assert_uint_eq(answer.word, HOOK_WORD_UNKNOWN);
     ck_assert(!talk("", 0, &answer));
     ck_assert(!talk("SVHK\0\1", 6, &answer));
     ck_assert(!talk("SVHK\0\1\0\1\0\0\0\x40half", 16, &answer));
@@ -362,7 +362,7 @@ START_TEST(what_is_no_question_is_refused_or_ends)
     auto_str struct str text = {0};
     hook_question_write(&broken, &text);
     ck_assert(talk(text.text, text.length, &answer));
-    ck_assert(!answer.allow);
+    ck_assert_uint_eq(answer.word, HOOK_WORD_UNKNOWN);
     ck_assert_ptr_nonnull(strstr(answer.reason, "XML"));
     teardown();
 }

@@ -42,16 +42,16 @@ START_TEST(an_answer_comes_back_equal)
 {
     const struct hook_answer told = {.reason = "0000:3b:10.0: not yours"};
     auto_str struct str text = {0};
-    struct hook_answer back = {.allow = true};
+    struct hook_answer back = {.word = HOOK_WORD_GO_ON};
     hook_answer_write(&told, &text);
     ck_assert_int_eq(hook_answer_read(text.text, text.length, &back, &err), 0);
-    ck_assert(!back.allow);
+    ck_assert_uint_eq(back.word, HOOK_WORD_REFUSE);
     ck_assert_str_eq(back.reason, told.reason);
-    const struct hook_answer yes = {.allow = true};
+    const struct hook_answer yes = {.word = HOOK_WORD_GO_ON};
     text.length = 0;
     hook_answer_write(&yes, &text);
     ck_assert_int_eq(hook_answer_read(text.text, text.length, &back, &err), 0);
-    ck_assert(back.allow);
+    ck_assert_uint_eq(back.word, HOOK_WORD_GO_ON);
     ck_assert_str_eq(back.reason, "");
 }
 END_TEST
@@ -115,6 +115,8 @@ START_TEST(broken_fields_are_refused)
     ck_assert_int_eq(hook_question_read(empty, sizeof empty, &question, &err),
                      -1);
     ck_assert_int_eq(hook_answer_read(empty, sizeof empty, &answer, &err), -1);
+    const char odd[] = "SVHK\0\1\0\1\0\0\0\7\0\x10\0\0\0\1\3";
+    ck_assert_int_eq(hook_answer_read(odd, sizeof odd - 1, &answer, &err), -1);
 }
 END_TEST
 
