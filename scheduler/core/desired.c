@@ -7,6 +7,34 @@
 
 #include <string.h>
 
+/* Whether a port of this kind has, or can have, a virtio leg or a macvtap on a
+ * device of the host. */
+static bool has_leg(const struct port *port)
+{
+    if (port->device || port->vnic_type == VNIC_DIRECT_PHYSICAL ||
+        port->macvtap_mode == MACVTAP_PASSTHROUGH)
+        return false;
+    return port->vnic_type != VNIC_DIRECT || port->path == PATH_VIRTIO ||
+           port->fallback == FALLBACK_VIRTIO ||
+           port->guest_failover != GUEST_FAILOVER_NONE;
+}
+
+/* Without a report only the operator's word is there, which is about bridges. */
+static bool can_be_on(const struct inventory *inventory,
+                      const struct port *port, const char *device,
+                      uint8_t *kind)
+{
+    bool macvtap = port->vnic_type == VNIC_MACVTAP;
+    for (size_t i = 0; inventory && i < inventory->network_count; i++) {
+        const struct network *network = &inventory->networks[i];
+        *kind = network->kind;
+        if (strcmp(network->device, device) == 0)
+            return macvtap == (network->kind == SWITCH_MACVTAP);
+    }
+    *kind = SWITCH_LINUX_BRIDGE;
+    return !inventory && !macvtap;
+}
+
 void host_view_port_network(const struct host_view *host,
                             const struct port *port,
                             char network[NETDEV_NAME_SIZE], uint8_t *kind)
@@ -15,18 +43,19 @@ void host_view_port_network(const struct host_view *host,
         host->report ? host->report->inventory : NULL;
     str_copy_bounded(network, NETDEV_NAME_SIZE, port->network);
     *kind = port->network_kind;
-    bool leg = port->vnic_type == VNIC_NORMAL || port_can_fall_back(port);
-    if (*network || port->device || !leg)
+    if (*network || !has_leg(port))
         return;
-    for (size_t i = 0; i < host->host->mapping_count && !*network; i++) {
+    for (size_t i = 0; i < host->host->mapping_count; i++) {
         const struct network_mapping *mapping = &host->host->mappings[i];
-        if (!*port->physical_network ||
-            strcmp(mapping->physical_network, port->physical_network) == 0)
+        if (*port->physical_network &&
+            strcmp(mapping->physical_network, port->physical_network) != 0)
+            continue;
+        if (can_be_on(inventory, port, mapping->device, kind)) {
             str_copy_bounded(network, NETDEV_NAME_SIZE, mapping->device);
+            return;
+        }
     }
-    for (size_t i = 0; inventory && i < inventory->network_count; i++)
-        if (strcmp(inventory->networks[i].device, network) == 0)
-            *kind = inventory->networks[i].kind;
+    *kind = SWITCH_LINUX_BRIDGE;
 }
 
 static void add_port(struct desired *desired, const struct host_view *view,
