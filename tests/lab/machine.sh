@@ -7,7 +7,7 @@
 
 # Kinds: suite of the host's image, and its network cards (beside mgmt0) in words of nic_* below.
 KINDS="igb netdevsim virtio deb12"
-EXTRAS="pf1 nvme mmio multi"
+EXTRAS="pf1 nvme mmio multi ovs"
 suite_of() { if [ "$1" = deb12 ]; then echo bookworm; else echo trixie; fi; } # KIND
 
 tap() { # NAME BRIDGE
@@ -70,6 +70,8 @@ add_multi() { # ID: one card with two functions, no VFs
     NICS+=(phy0 phy1)
 }
 
+add_ovs() { :; } # Open vSwitch runs: the host's init starts it, see host/lab-ovs
+
 # boot HOST [KERNEL-ARGUMENTS]: starts the QEMU of a host of this run ($SRIOV_LAB_APPEND: further arguments for all of them). Its
 # disk's writes go to RUN/HOST.qcow2, kept until `down`.
 boot() {
@@ -97,7 +99,7 @@ boot() {
         -nodefaults -no-user-config -display none -device intel-iommu,intremap=on,caching-mode=on \
         -kernel "$image/vmlinuz" -initrd "$image/initrd.cpio" \
         -append "console=ttyS0 quiet intel_iommu=on iommu=pt mitigations=off audit=0 no_timer_check lab.nics=$(IFS=, && echo "${NICS[*]}") \
-lab.host=$1 lab.kind=$KIND lab.id=$ID lab.machine=$(printf '%s' "$RUN $1" | md5sum | cut -c1-32) ${2:-${SRIOV_LAB_APPEND:-}}" \
+lab.extras=$EXTRA, lab.host=$1 lab.kind=$KIND lab.id=$ID lab.machine=$(printf '%s' "$RUN $1" | md5sum | cut -c1-32) ${2:-${SRIOV_LAB_APPEND:-}}" \
         -drive "if=none,id=root,file=$RUN/$1.qcow2,format=qcow2,cache=unsafe" -device virtio-blk-pci,drive=root \
         -netdev "tap,id=m0,ifname=m$ID,script=no,downscript=no" -device "virtio-net-pci,netdev=m0,mac=52:54:00:aa:00:0$ID,romfile=" \
         -device virtio-rng-pci "${DEVICES[@]}" \
