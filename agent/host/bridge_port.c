@@ -60,12 +60,12 @@ int linux_learning_set(struct host_backend *backend, const char *netdev,
     if (!host->route)
         return error_set(err, ERROR_PERMISSION,
                          "setting a bridge port " SCAN_NEEDS_KERNEL);
-    if (linux_learning_read(backend, netdev, &now, err) < 0)
+    if (linux_learning_read(backend, netdev, &now, err) < 0 ||
+        linux_refuse_management(host, netdev, err) < 0)
         return -1;
     if (now == learns)
         return 0;
-    if (linux_refuse_management(host, netdev, err) < 0 ||
-        write_learning(host, netdev, learns, err) < 0 ||
+    if (write_learning(host, netdev, learns, err) < 0 ||
         linux_learning_read(backend, netdev, &now, err) < 0)
         return -1;
     if (now != learns)

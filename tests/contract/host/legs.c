@@ -42,6 +42,7 @@ static char *output(const char *format, ...)
     va_start(args, format);
     vsnprintf(command, sizeof command, format, args);
     va_end(args);
+    /* NOLINTNEXTLINE(cert-env33-c): a shell is what is wanted */
     FILE *pipe = popen(command, "re");
     ck_assert_ptr_nonnull(pipe);
     size_t length = fread(text, 1, 8191, pipe);
@@ -234,6 +235,32 @@ START_TEST(learning_is_switched_as_bridge_shows_it)
 }
 END_TEST
 
+/* A route with a gateway over the bridge makes its uplink one of the host's. */
+START_TEST(the_uplink_of_the_hosts_own_traffic_is_not_changed)
+{
+    struct error err = {0};
+    BY_HAND("ip addr add 192.0.2.1/24 dev " BRIDGE " 2>&1");
+    BY_HAND("ip link set " BRIDGE " up 2>&1");
+    BY_HAND("ip route add 198.51.100.0/24 via 192.0.2.254 dev " BRIDGE " 2>&1");
+    ck_assert_int_eq(host->ops->learning_set(host, uplink, false, &err), -1);
+    ck_assert_int_eq(err.code, ERROR_FORBIDDEN);
+    err = (struct error){0};
+    ck_assert_int_eq(host->ops->tap_vlan(host, BRIDGE, TAP, 100, &err), -1);
+    ck_assert_int_eq(err.code, ERROR_FORBIDDEN);
+    ck_assert_ptr_nonnull(strstr(err.remedy, "bridge vlan add vid 100"));
+    check_port(TAP, "");
+    check_port(uplink, "1 PVID Egress Untagged");
+    auto_free char *is = output("bridge -d link show dev %s", uplink);
+    ck_assert_ptr_nonnull(strstr(is, "learning on"));
+    /* where nothing of it is to be changed, or somebody did it by hand */
+    put_in(0);
+    check_port(TAP, "1 PVID Egress Untagged");
+    BY_HAND("bridge vlan add vid 100 dev %s 2>&1", uplink);
+    put_in(100);
+    check_port(TAP, "100 PVID Egress Untagged");
+}
+END_TEST
+
 /* As libvirt limits a tap: virNetDevBandwidthSet(). */
 START_TEST(a_limit_as_libvirt_sets_it_is_read)
 {
@@ -384,6 +411,7 @@ int legs_run(const struct contract_target *t)
     tcase_add_test(c, a_bridge_that_stops_filtering_has_no_VLANs);
     tcase_add_test(c, the_inventory_tells_whether_a_bridge_holds_VLANs);
     tcase_add_test(c, learning_is_switched_as_bridge_shows_it);
+    tcase_add_test(c, the_uplink_of_the_hosts_own_traffic_is_not_changed);
     tcase_add_test(c, a_limit_as_libvirt_sets_it_is_read);
     tcase_add_test(
         c, a_free_VF_is_not_in_use_and_one_that_is_not_there_has_vanished);

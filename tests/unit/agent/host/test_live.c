@@ -355,6 +355,19 @@ START_TEST(ports_of_a_plain_bridge_are_in_no_VLAN)
 }
 END_TEST
 
+START_TEST(without_libvirt_nothing_is_told_of_a_tap)
+{
+    struct error err = {0};
+    struct uuid domain = {{1}};
+    struct policy policy = {.vlan = 77};
+    make_bridge();
+    ck_assert_int_eq(host->ops->tap_read(host, &domain, "port0", &policy, &err),
+                     -1);
+    ck_assert_str_ne(err.msg, "");
+    ck_assert_uint_eq(policy.vlan, 77);
+}
+END_TEST
+
 /* ---- announcing ------------------------------------------------------------------ */
 
 static int listen_on(const char *netdev)
@@ -460,6 +473,7 @@ int main(void)
     tcase_add_test(c, a_plain_bridge_has_no_VLANs_for_taps);
     tcase_add_test(c, a_tap_that_is_no_port_of_the_bridge_has_vanished);
     tcase_add_test(c, ports_of_a_plain_bridge_are_in_no_VLAN);
+    tcase_add_test(c, without_libvirt_nothing_is_told_of_a_tap);
     tcase_add_test(c,
                    an_announcement_arrives_as_one_RARP_broadcast_in_its_VLAN);
     tcase_add_test(c, nothing_is_announced_where_nothing_can_be);
