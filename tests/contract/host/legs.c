@@ -70,14 +70,18 @@ static void choose(void)
     ck_assert_msg(all != NULL, "%s", err.msg);
     const struct pf *pf = inventory_pf(all, &target->pf);
     ck_assert_msg(pf != NULL, "there is no PF %s", target->pf.text);
-    memcpy(uplink, pf->netdev, sizeof uplink);
+    auto_free char *master = mem_printf("/sys/class/net/%s/master", pf->netdev);
+    bool busy = access(master, F_OK) == 0;
+    uplink[0] = '\0';
+    if (!busy)
+        memcpy(uplink, pf->netdev, sizeof uplink);
     for (size_t i = 0; i < pf->vf_count; i++) {
         if (pf->vfs[i].state != VF_FREE)
             continue;
         vf = pf->vfs[i].index;
         on_pci = pf->vfs[i].has_address;
         vf_address = pf->vfs[i].address;
-        if (pf->vfs[i].netdev[0])
+        if (busy)
             memcpy(uplink, pf->vfs[i].netdev, sizeof uplink);
     }
     ck_assert_str_ne(uplink, "");
@@ -376,7 +380,7 @@ START_TEST(a_vector_that_VFIO_took_is_seen_by_its_name)
         return;
     pci_format(&vf_address, address);
     BY_HAND("modprobe vfio-pci 2>&1");
-    BY_HAND("ip link set %s nomaster 2>&1", uplink);
+    BY_HAND("ip link set %s nomaster 2>&1", uplink); /* it may be the VF's */
     bind_to(address, "vfio-pci");
     check_lines(&vf_address, 0);
     struct vfio vfio = vfio_open(address);
