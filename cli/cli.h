@@ -36,10 +36,11 @@ struct command {
 
 /* One table per noun. */
 extern const struct command host_commands[], pf_commands[], vf_commands[],
-    vm_commands[], event_commands[], token_commands[], server_commands[];
+    vm_commands[], port_commands[], event_commands[], token_commands[],
+    server_commands[];
 extern const size_t host_command_count, pf_command_count, vf_command_count,
-    vm_command_count, event_command_count, token_command_count,
-    server_command_count;
+    vm_command_count, port_command_count, event_command_count,
+    token_command_count, server_command_count;
 
 enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_YAML, OUTPUT_VALUE };
 
@@ -124,5 +125,7 @@ int cli_print_one(const struct cli *cli, const json_t *item,
 /* The value at a path, as text: "-" for null or absent, a list of texts with
  * commas between; free(). */
 char *cli_value_text(const json_t *item, const char *path);
+/* The condition of this type of an object; NULL = it has none (borrowed). */
+const json_t *cli_condition(const json_t *object, const char *type);
 /* YAML (1.2, block style) of any JSON value; free(). */
 char *cli_yaml(const json_t *value);

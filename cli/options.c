@@ -30,6 +30,8 @@ static const struct {
     {"pf", "physical functions", pf_commands, &pf_command_count},
     {"vf", "virtual functions", vf_commands, &vf_command_count},
     {"vm", "VMs, their ports and claims", vm_commands, &vm_command_count},
+    {"port", "paths of ports: VF or virtio", port_commands,
+     &port_command_count},
     {"event", "what happened", event_commands, &event_command_count},
     {"token", "clients' tokens", token_commands, &token_command_count},
     {"server", "the scheduler itself", server_commands, &server_command_count},

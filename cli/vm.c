@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sriov-admin vm …: list, show, create, delete. */
+/* sriov-admin vm …: list, show, create, start, stop, delete. */
 #include "cli/cli.h"
 
 #include "cli/vm_request.h"
@@ -13,23 +13,33 @@ static const struct column columns[] = {
     {"NAME", "name", false},
     {"HOST", "host", false},
     {"STATE", "state", false},
+    {"POWER", "power_state", false},
     {"VCPUS", "vcpus", false},
     {"MEMORY_MIB", "memory_mib", false},
     {"PORTS", "port_count", false},
     {"DEVICES", "device_count", false},
     {"POLICY_APPLIED", "policy_applied", false},
     {"LIFECYCLE", "lifecycle", true},
+    {"WANTED_POWER", "power", true},
+    {"PHASE", "phase", true},
     {"GENERATION", "generation", true},
     {"CREATED_AT", "created_at", true},
 };
 #define COLUMNS columns, sizeof columns / sizeof *columns
 
 static const struct column port_columns[] = {
-    {"PORT", "name", false},     {"MAC", "mac", false},
-    {"PATH", "path", false},     {"PF", "claim.pf", false},
-    {"VF", "claim.vf", false},   {"INDEX", "claim.vf_index", false},
-    {"POLICY", "policy", false}, {"DEGRADED", "degraded_reason", false},
-    {"ID", "id", true},          {"PHYSICAL_NETWORK", "physical_network", true},
+    {"PORT", "name", false},
+    {"MAC", "mac", false},
+    {"PATH", "path", false},
+    {"IN_USE", "way.path_in_use", false},
+    {"PF", "claim.pf", false},
+    {"VF", "claim.vf", false},
+    {"INDEX", "claim.vf_index", false},
+    {"EVIDENCE", "way.evidence", false},
+    {"POLICY", "policy", false},
+    {"DEGRADED", "degraded_reason", false},
+    {"ID", "id", true},
+    {"PHYSICAL_NETWORK", "physical_network", true},
 };
 
 static const struct column device_columns[] = {
@@ -50,20 +60,6 @@ static const struct column condition_columns[] = {
     {"MESSAGE", "message", false},
 };
 
-static const json_t *policy_condition(const json_t *vm)
-{
-    size_t i = 0;
-    const json_t *condition = NULL;
-    json_array_foreach(json_object_get(vm, "conditions"), i, condition)
-    {
-        const char *type =
-            json_string_value(json_object_get(condition, "type"));
-        if (type && strcmp(type, "PolicyApplied") == 0)
-            return condition;
-    }
-    return NULL;
-}
-
 /* What the table wants beside the members of the answer. */
 static void add_derived(json_t *vm)
 {
@@ -73,7 +69,7 @@ static void add_derived(json_t *vm)
     json_object_set_new(vm, "device_count",
                         json_integer((json_int_t)json_array_size(
                             json_object_get(vm, "devices"))));
-    const json_t *condition = policy_condition(vm);
+    const json_t *condition = cli_condition(vm, "PolicyApplied");
     if (condition)
         json_object_set(vm, "policy_applied",
                         json_object_get(condition, "status"));
@@ -148,7 +144,7 @@ static int wait_applied(struct cli *cli, const char *path, uint64_t seconds,
 {
     struct cli_wait wait = cli_wait_begin(seconds);
     for (;;) {
-        const json_t *condition = policy_condition(*vm);
+        const json_t *condition = cli_condition(*vm, "PolicyApplied");
         const char *state =
             json_string_value(json_object_get(condition, "status"));
         auto_free char *message = cli_value_text(condition, "message");
@@ -164,6 +160,44 @@ static int wait_applied(struct cli *cli, const char *path, uint64_t seconds,
             return cli_fail("not applied after %llu s: %s; it goes on, see "
                             "sriov-admin vm show",
                             (unsigned long long)seconds, message);
+        }
+        json_t *body = NULL;
+        int status = cli_call(cli, "GET", path, NULL, &body);
+        if (status)
+            return status;
+        json_decref(*vm);
+        *vm = body;
+    }
+}
+
+/* Until the domain is as 'on' says, the host says that it can't be, or
+ * 'seconds' are over. *vm is replaced by the newest answer. */
+static int wait_power(struct cli *cli, const char *path, uint64_t seconds,
+                      bool on, json_t **vm)
+{
+    struct cli_wait wait = cli_wait_begin(seconds);
+    for (;;) {
+        auto_free char *phase = cli_value_text(*vm, "phase");
+        auto_free char *state = cli_value_text(*vm, "power_state");
+        auto_free char *message =
+            cli_value_text(cli_condition(*vm, "Running"), "message");
+        bool runs = strcmp(state, "running") == 0;
+        if (strcmp(phase, "failed") == 0 ||
+            (strcmp(phase, "applied") == 0 && runs != on)) {
+            cli_wait_end(cli);
+            return cli_fail("the VM is %s: %s", state, message);
+        }
+        if (strcmp(phase, "applied") == 0) {
+            cli_wait_end(cli);
+            return 0;
+        }
+        if (!cli_wait_on(cli, &wait,
+                         on ? "waiting for the host to start the VM"
+                            : "waiting for the guest to shut down")) {
+            cli_wait_end(cli);
+            return cli_fail("the VM is %s after %llu s: %s; it goes on, see "
+                            "sriov-admin vm show",
+                            state, (unsigned long long)seconds, message);
         }
         json_t *body = NULL;
         int status = cli_call(cli, "GET", path, NULL, &body);
@@ -215,6 +249,9 @@ static int run_create(struct cli *cli)
         auto_free char *path = cli_path(
             "/v1/vms/{}", json_string_value(json_object_get(vm, "id")));
         status = wait_applied(cli, path, seconds, &vm);
+        auto_free char *power = cli_value_text(vm, "power");
+        if (status == 0 && strcmp(power, "on") == 0)
+            status = wait_power(cli, path, seconds, true, &vm);
     }
     int printed = vm ? print_vm(cli, vm) : 0;
     if (status == 0 && dry && cli->output == OUTPUT_TABLE)
@@ -243,23 +280,59 @@ static int run_delete(struct cli *cli)
     return status;
 }
 
+static int set_power(struct cli *cli, bool on)
+{
+    uint64_t seconds = 0;
+    if (cli_wait_seconds(cli, 120, &seconds))
+        return 1;
+    auto_free char *path = cli_path("/v1/vms/{}", cli->arguments[0]);
+    json_t *request = json_pack("{s:s}", "power", on ? "on" : "off");
+    json_t *vm = NULL;
+    int status = cli_call(cli, "PATCH", path, request, &vm);
+    json_decref(request);
+    if (status == 0 && cli_option(cli, "wait"))
+        status = wait_power(cli, path, seconds, on, &vm);
+    int printed = vm ? print_vm(cli, vm) : 0;
+    json_decref(vm);
+    return status ? status : printed;
+}
+
+static int run_start(struct cli *cli)
+{
+    return set_power(cli, true);
+}
+
+static int run_stop(struct cli *cli)
+{
+    return set_power(cli, false);
+}
+
 static const struct option_spec create_options[] = {
     {"file", "FILE", "the whole request as JSON ('-' = standard input)"},
     {"vcpus", "N", "virtual CPUs (default 1)"},
     {"memory-mib", "N", "memory in MiB (default 1024)"},
     {"port", "KEY=VALUE,...",
      "a port, may be repeated; keys: name, mac, "
-     "physical_network, vnic_type, fallback, vendor_id, "
-     "device_id, and the policy's fields"},
+     "physical_network, vnic_type, macvtap_mode, fallback, guest_failover, "
+     "vendor_id, device_id, and the policy's fields"},
     {"device", "KEY=VALUE,...",
      "a VF of something else than a NIC; may be repeated; keys: kind (storage, "
      "display, accelerator, other), name, vendor_id, device_id"},
     {"strategy", "NAME", "spread (default) or pack"},
     {"host", "HOST", "place it there or nowhere"},
     {"lifecycle", "NAME", "external (default), managed or host"},
+    {"domain-xml", "FILE",
+     "libvirt's <domain> of a managed VM, without interfaces ('-' = standard "
+     "input)"},
+    {"power", "WORD", "of a managed VM: on (default) or off"},
     {"dry-run", NULL, "say where it would go, claim nothing"},
-    {"wait", NULL, "until the policy is proven on the host"},
+    {"wait", NULL,
+     "until the policy is proven on the host, and a managed VM runs"},
     {"timeout", "SECONDS", "for --wait (default 60)"},
+};
+static const struct option_spec power_options[] = {
+    {"wait", NULL, "until the host has done it"},
+    {"timeout", "SECONDS", "for --wait (default 120)"},
 };
 static const struct option_spec delete_options[] = {
     {"wait", NULL, "until the VFs are clean and free again"},
@@ -280,6 +353,12 @@ const struct command vm_commands[] = {
      "physical_network=physnet0,vlan=100 --wait",
      create_options, sizeof create_options / sizeof *create_options,
      run_create},
+    {"vm", "start", "VM", 1, 1, "Start a managed VM",
+     "Also one whose guest ended by itself, or that could not be started.",
+     "sriov-admin vm start web-1 --wait", power_options, 2, run_start},
+    {"vm", "stop", "VM", 1, 1, "Shut a managed VM down",
+     "A guest that does not end within 60 s is destroyed.",
+     "sriov-admin vm stop web-1 --wait", power_options, 2, run_stop},
     {"vm", "delete", "VM", 1, 1, "Remove a VM and clean its VFs", "",
      "sriov-admin vm delete web-1 --wait", delete_options, 2, run_delete},
 };

@@ -39,8 +39,9 @@ static int add_port_member(json_t *port, json_t *policy, json_t *require,
                            const char *key, const char *value)
 {
     static const char *const members[] = {
-        "name",      "mac",      "physical_network",
-        "vnic_type", "fallback", "guest_failover"};
+        "name",        "mac",      "physical_network",
+        "vnic_type",   "fallback", "guest_failover",
+        "macvtap_mode"};
     uint64_t number = 0;
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         if (strcmp(members[i], key) == 0)
@@ -139,6 +140,34 @@ static int add_items(const struct cli *cli, json_t *request, const char *option,
     return 0;
 }
 
+/* --domain-xml makes a managed VM, unless another lifecycle is said. */
+static int add_domain(const struct cli *cli, json_t *request)
+{
+    struct error err = {0};
+    size_t length = 0;
+    const char *path = cli_option(cli, "domain-xml");
+    const char *lifecycle = cli_option(cli, "lifecycle");
+    if (cli_option(cli, "power"))
+        json_object_set_new(request, "power",
+                            json_string(cli_option(cli, "power")));
+    if (lifecycle || path)
+        json_object_set_new(request, "lifecycle",
+                            json_string(lifecycle ? lifecycle : "managed"));
+    if (!path)
+        return 0;
+    auto_free char *text =
+        file_read(AT_FDCWD, strcmp(path, "-") == 0 ? "/dev/stdin" : path,
+                  1 << 20, &length, &err);
+    if (!text) {
+        error_prefix(&err, "--domain-xml %s", path);
+        return cli_problem(&err, NULL);
+    }
+    json_t *xml = json_stringn(text, length);
+    if (!xml)
+        return cli_fail("--domain-xml %s: the file is no UTF-8 text", path);
+    return json_object_set_new(request, "domain_xml", xml);
+}
+
 json_t *vm_request_of_options(const struct cli *cli)
 {
     if (cli_option(cli, "file"))
@@ -153,10 +182,8 @@ json_t *vm_request_of_options(const struct cli *cli)
     int bad = add_number(cli, request, "vcpus", "vcpus", 1) ||
               add_number(cli, request, "memory-mib", "memory_mib", 1024) ||
               add_items(cli, request, "port", "ports", add_port_member) ||
-              add_items(cli, request, "device", "devices", add_device_member);
-    if (cli_option(cli, "lifecycle"))
-        json_object_set_new(request, "lifecycle",
-                            json_string(cli_option(cli, "lifecycle")));
+              add_items(cli, request, "device", "devices", add_device_member) ||
+              add_domain(cli, request);
     if (strategy || cli_option(cli, "host")) {
         json_t *placement = json_object();
         if (strategy)

@@ -6,6 +6,7 @@
 #include "common/base/timestamp.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 struct cli_wait cli_wait_begin(uint64_t seconds)
@@ -36,6 +37,20 @@ void cli_wait_end(const struct cli *cli)
 {
     if (shows(cli))
         fprintf(stderr, "\r\033[K");
+}
+
+const json_t *cli_condition(const json_t *object, const char *type)
+{
+    size_t i = 0;
+    const json_t *condition = NULL;
+    json_array_foreach(json_object_get(object, "conditions"), i, condition)
+    {
+        const char *name =
+            json_string_value(json_object_get(condition, "type"));
+        if (name && strcmp(name, type) == 0)
+            return condition;
+    }
+    return NULL;
 }
 
 int cli_wait_seconds(const struct cli *cli, uint64_t preset, uint64_t *seconds)

@@ -195,6 +195,90 @@ static void tell_port(const struct teller *teller,
                    teller->report->host, id);
 }
 
+/* ---- ways --------------------------------------------------------------------------- */
+
+static void say_way(const struct teller *teller,
+                    const struct observed_port *port, const char *type,
+                    const char *reason, const char *text)
+{
+    char id[UUID_TEXT_SIZE];
+    core_event(teller->core, teller->call, teller->tx,
+               (struct event_about){teller->report->host, &port->vm, &port->id},
+               type, reason, "port %s: %s", uuid_format(&port->id, id), text);
+}
+
+/* The guest began to use its VF, or the path that is wanted does not work. */
+static void tell_way(const struct teller *teller,
+                     const struct observed_port *port)
+{
+    const struct observed_port *old =
+        teller->old ? report_port(teller->old, &port->id) : NULL;
+    const struct observed_way *way = &port->way;
+    const struct condition *condition = &way->condition;
+    bool fails = condition->status == CONDITION_FALSE && *condition->type;
+    bool failed = old && old->way.condition.status == CONDITION_FALSE &&
+                  strcmp(old->way.condition.reason, condition->reason) == 0;
+    /* After our start what went well is no news. */
+    bool began = teller->old ? !old || !old->way.vf_in_use
+                             : way->in_use_at >= teller->core->started_at;
+    if (port->phase == PORT_UNKNOWN)
+        return;
+    if (way->vf_in_use && began)
+        say_way(teller, port, "PortAccelerated",
+                way->evidence == EVIDENCE_VF_STATISTICS ? "VfStatistics"
+                : way->evidence == EVIDENCE_GUEST_AGENT ? "GuestAgent"
+                                                        : "VfInterrupts",
+                "the guest uses its VF");
+    if (fails && !failed)
+        say_way(teller, port, "PortDegraded",
+                *condition->reason ? condition->reason : "PathNotReady",
+                *condition->message ? condition->message
+                                    : "its path does not work");
+}
+
+/* ---- VMs --------------------------------------------------------------------------- */
+
+static void say_vm(const struct teller *teller, const struct observed_vm *vm,
+                   const char *type, const char *otherwise)
+{
+    const struct vm *record = state_vm(&teller->core->state, &vm->id);
+    const char *name = record ? record->name : "";
+    core_event(
+        teller->core, teller->call, teller->tx,
+        (struct event_about){.host = teller->report->host, .vm = &vm->id}, type,
+        *vm->condition.reason ? vm->condition.reason : otherwise,
+        "the domain of VM '%s' is %s%s%s", name,
+        power_state_name((enum power_state)vm->power_state),
+        *vm->condition.message ? ": " : "", vm->condition.message);
+}
+
+/* From what is not known no start and no stop is told: libvirt was away, and
+ * what happened meanwhile nobody saw. */
+static void tell_vm(const struct teller *teller, const struct observed_vm *vm)
+{
+    const struct observed_vm *old =
+        teller->old ? report_vm(teller->old, &vm->id) : NULL;
+    if (vm->phase == VM_PHASE_UNKNOWN)
+        return;
+    if (vm->phase == VM_PHASE_FAILED &&
+        (!old || old->phase != VM_PHASE_FAILED ||
+         revision_compare(&old->revision, &vm->revision) != 0))
+        say_vm(teller, vm, "VmFailed", "Failed");
+    bool runs = power_state_is_active((enum power_state)vm->power_state);
+    bool ran = old && power_state_is_active((enum power_state)old->power_state);
+    if (!teller->old) {
+        if (runs && vm->condition.at >= teller->core->started_at)
+            say_vm(teller, vm, "VmStarted", "Running");
+        return;
+    }
+    if (old && old->power_state == POWER_UNKNOWN)
+        return;
+    if (runs && !ran)
+        say_vm(teller, vm, "VmStarted", "Running");
+    else if (ran && !runs && vm->power_state != POWER_UNKNOWN)
+        say_vm(teller, vm, "VmStopped", "NotRunning");
+}
+
 static bool port_is_news(const struct teller *teller,
                          const struct observed_port *port)
 {
@@ -230,4 +314,8 @@ void observe_events(struct core *core, const struct core_call *call,
     for (size_t i = 0; i < report->port_count; i++)
         if (port_is_news(&teller, &report->ports[i]))
             tell_port(&teller, &report->ports[i]);
+    for (size_t i = 0; i < report->port_count; i++)
+        tell_way(&teller, &report->ports[i]);
+    for (size_t i = 0; i < report->vm_count; i++)
+        tell_vm(&teller, &report->vms[i]);
 }

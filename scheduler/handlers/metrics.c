@@ -184,6 +184,33 @@ static void write_configurations(const struct snapshot *snapshot,
     }
 }
 
+/* By the path that is wanted; degraded also where that one is not in use. */
+static void write_ports(const struct snapshot *snapshot,
+                        const struct host_view *host, struct str *out)
+{
+    size_t counts[PORT_PATH_MAX][2] = {0}, total = 0;
+    for (size_t i = 0; i < host->vm_count; i++) {
+        const struct vm *vm = snapshot_vm(snapshot, &host->vms[i]);
+        for (size_t j = 0; vm && j < vm->port_count; j++) {
+            const struct port *port = &vm->ports[j];
+            if (port->device)
+                continue;
+            counts[port->path][view_degraded(host, port) != NULL]++;
+            total++;
+        }
+    }
+    for (int i = 0; total && i < PORT_PATH_MAX * 2; i++) {
+        const char *labels[] = {
+            "host",     host->host->name,
+            "path",     port_path_name((enum port_path)(i / 2)),
+            "degraded", i % 2 ? "true" : "false",
+            NULL,
+        };
+        metrics_sample(out, "sriov_ports", labels,
+                       (double)counts[i / 2][i % 2]);
+    }
+}
+
 /* 0 ok, 1 warning, 2 failed, 3 unknown; the names are the agent's own few. */
 static void write_readiness(const struct snapshot *snapshot,
                             const struct host_view *host, struct str *out)
@@ -274,6 +301,9 @@ HANDLER(handle_metrics)
     metrics_head(&out, "sriov_pf_configurations", METRICS_GAUGE,
                  "PFs with settings, by how far their host is with them.");
     each_host(snapshot, &out, write_configurations);
+    metrics_head(&out, "sriov_ports", METRICS_GAUGE,
+                 "Ports by the path that is wanted, degraded or not.");
+    each_host(snapshot, &out, write_ports);
     metrics_head(&out, "sriov_host_readiness", METRICS_GAUGE,
                  "Readiness check: 0 ok, 1 warning, 2 failed, 3 unknown.");
     each_host(snapshot, &out, write_readiness);

@@ -96,7 +96,8 @@ static const char *degraded(void *context, const struct port *port)
     return view->planned ? NULL : view_degraded(view->host, port);
 }
 
-/* What libvirt tells of it; null where it is not our business, or nobody told. */
+/* What libvirt tells of it, and how far the agent is with what is wanted now; null
+ * where it is not our business, or nobody told. */
 static void put_power_state(struct json_out *out, const struct view *view)
 {
     const struct observed_vm *seen =
@@ -105,6 +106,10 @@ static void put_power_state(struct json_out *out, const struct view *view)
     json_out_text_or_null(
         out, "power_state",
         seen ? power_state_name((enum power_state)seen->power_state) : "");
+    bool current =
+        seen && revision_compare(&seen->revision, &view->vm->revision) >= 0;
+    json_out_text_or_null(
+        out, "phase", current ? vm_phase_name((enum vm_phase)seen->phase) : "");
 }
 
 static void put_vm(struct json_out *out, const struct snapshot *snapshot,

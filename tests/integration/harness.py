@@ -173,6 +173,7 @@ class Agent:
         self.pfs = pfs if pfs is not None else [pf("0000:3b:00.0")]
         self.incarnation, self.sequence, self.ports, self.revision = 1, 0, {}, "0.0"
         self.cluster, self.extra_ports, self.checks, self.configured = None, [], [], {}
+        self.vms, self.external_state = {}, "shut_off"  # what libvirt says of domains that are not managed
 
     def document(self, **more):
         self.sequence += 1
@@ -186,6 +187,7 @@ class Agent:
                 "external_memory_mib": 0, "unreadable": [], "pfs": self.pfs,
                 "networks": [{"physical_network": "", "switch": "linux_bridge", "device": "br0", "uplink": "ens3", "mtu": 1500, "vlans": True}]},
             "gone_pfs": [], "pfs": list(self.configured.values()), "ports": [*self.ports.values(), *self.extra_ports],
+            "vms": list(self.vms.values()),
         }
         document.update(more)
         return document
@@ -211,22 +213,48 @@ class Agent:
         raise KeyError(claim["pf"])
 
     def apply(self, desired):
-        """Takes a document over: present ports are applied, absent ones clean."""
+        """Takes a document over: domains run as they should, present ports are applied, absent ones clean, VFs given up."""
         self.cluster, self.revision = desired["cluster_id"], desired["revision"]
+        for vm in desired["vms"]:
+            self.run(vm)
         for port in desired["ports"]:
-            absent, claim = port["want"] == "absent", port["claim"]
+            absent, claim, given_up = port["want"] == "absent", port["claim"], port["path"] == "virtio"
             readback = dict(CLEAN) if absent else {**CLEAN, **port["policy"]}
             now = "2026-11-20T11:00:00.000Z"
             self.ports[port["id"]] = {
                 "id": port["id"], "vm": port["vm"], "phase": "absent" if absent else "applied", "revision": port["revision"],
-                "claim": claim, "readback": readback, "observed_at": now,
+                "claim": None if given_up else claim, "readback": readback, "observed_at": now, "way": self.way(port, now),
                 "condition": {"type": "PolicyApplied", "status": "True", "reason": "Applied", "field": "", "message": "", "at": now}}
             if claim and claim["vf_index"] is not None:
                 vf = self.find_vf(claim)
-                vf["state"], vf["policy"] = ("free" if absent else "claimed"), readback
-                vf["port_id"] = None if absent else port["id"]
+                clean = absent or given_up
+                vf["state"], vf["policy"] = ("free" if clean else "claimed"), dict(CLEAN) if clean else readback
+                vf["port_id"] = None if clean else port["id"]
         for wanted in desired["pfs"]:
             self.configure(wanted)
+
+    def run(self, vm, **more):
+        """Has a VM's domain as it is wanted, or tells of it what 'more' says."""
+        absent = vm["want"] == "absent"
+        state = self.external_state if vm["lifecycle"] == "external" else "running" if vm["power_on"] else "shut_off"
+        running = not absent and state == "running"
+        self.vms[vm["id"]] = {
+            "id": vm["id"], "domain": vm["id"], "phase": "absent" if absent else "applied", "power_state": "absent" if absent else state,
+            "revision": vm["revision"],
+            "condition": {"type": "Running", "status": "True" if running else "False", "reason": "Running" if running else "NotRunning",
+                          "field": "", "message": "", "at": "2026-11-20T11:00:00.000Z"}, **more}
+
+    def way(self, port, now):
+        """The way of a port's frames: as it is wanted, while its VM runs."""
+        if self.vms.get(port["vm"], {}).get("power_state") != "running" or port["want"] == "absent":
+            return None
+        on_vf = port["path"] == "vf"
+        leg = port["vnic_type"] == "normal" or not on_vf or (port["fallback"] == "virtio" and port["guest_failover"] != "none")
+        return {"vf_plugged": on_vf, "virtio_plugged": leg, "vf_in_use": on_vf, "evidence": "vf_interrupts" if on_vf else "none",
+                "in_use_at": now if on_vf else None, "held": not on_vf, "tap": "vnet0" if leg else "",
+                "virtio": dict(port["policy"]) if leg else {},
+                "condition": {"type": "PathReady", "status": "True", "reason": "VfInUse" if on_vf else "OnVirtio", "field": "",
+                              "message": "", "at": now}}
 
     def configure(self, wanted, phase="applied", reason="Applied", message="the kernel reads what was asked for"):
         """Brings a PF to what is wanted; with another phase only tells that it is so far."""
@@ -247,8 +275,9 @@ class Agent:
         self.report()
         self.apply(self.poll("0.0"))
         self.report()
-        for key in [k for k, port in self.ports.items() if port["phase"] == "absent"]:
-            del self.ports[key]
+        for objects in (self.ports, self.vms):
+            for key in [k for k, each in objects.items() if each["phase"] == "absent"]:
+                del objects[key]
 
     def allow(self, network="physnet0"):
         """An operator lets the PFs be used."""
@@ -296,8 +325,8 @@ class Fixture(unittest.TestCase):
         return subprocess.run([os.path.join(BIN, "sriov-admin"), *words, "--server", "http://" + self.s.address, "--token-file",
                                os.path.join(self.s.data, "admin.token")], capture_output=True, text=True, timeout=120, check=False)
 
-    def condition(self, vm):
-        found = [c for c in self.s.get(f"/v1/vms/{vm}")["conditions"] if c["type"] == "PolicyApplied"]
+    def condition(self, vm, kind="PolicyApplied"):
+        found = [c for c in self.s.get(f"/v1/vms/{vm}")["conditions"] if c["type"] == kind]
         self.assertEqual(len(found), 1)
         return found[0]
 

@@ -25,7 +25,7 @@ class Completion(unittest.TestCase):
         return run.stdout.split()
 
     def test_nouns_verbs_and_options(self):
-        self.assertEqual(self.complete(""), ["event", "host", "pf", "server", "token", "vf", "vm"])
+        self.assertEqual(self.complete(""), ["event", "host", "pf", "port", "server", "token", "vf", "vm"])
         self.assertEqual(self.complete("host", "re"), ["readiness"])
         self.assertEqual(self.complete("pf", ""), ["list", "show", "capabilities", "set"])
         self.assertEqual(self.complete("pf", "set", "h1", "p1", "--n"), ["--num-vfs"])
