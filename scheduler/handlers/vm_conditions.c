@@ -163,7 +163,7 @@ struct condition view_port_path(const struct host_view *host,
                                 const struct port *port)
 {
     const struct observed_port *seen = view_port_report(host, port);
-    struct condition made = {0};
+    struct condition made;
     if (!seen)
         made = condition(CONDITION_UNKNOWN, "WaitingForAgent", "", 0,
                          "port '%s': the agent has not yet said that it has it",

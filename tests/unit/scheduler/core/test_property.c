@@ -7,7 +7,7 @@
 
 #include <inttypes.h>
 
-#define STEPS 150
+#define STEPS 420
 #define VMS_MAX 512
 
 struct world {
@@ -16,6 +16,7 @@ struct world {
     uint64_t vm_number;
     size_t placed, refused, degraded, undone, restarts, rated;
     size_t devices, wholes, over, changing; /* placed; seen */
+    size_t accelerated, decelerated;        /* ports that got, and gave, a VF */
 };
 
 static uint64_t below(struct world *world, uint64_t bound)
@@ -293,6 +294,9 @@ static struct vm_request random_request(struct world *world)
         }
         port->vnic_type = one_in(world, 6) ? VNIC_NORMAL : VNIC_DIRECT;
         port->fallback = (uint8_t)below(world, FALLBACK_MAX);
+        if (port->vnic_type == VNIC_DIRECT &&
+            port->fallback == FALLBACK_VIRTIO && one_in(world, 2))
+            port->guest_failover = GUEST_FAILOVER_BOND;
         str_copy(port->physical_network, any_network(world));
         if (one_in(world, 6))
             port->require_vendor_id = 0x15b3;
@@ -407,6 +411,40 @@ static void delete_vm(struct world *world, struct tx *tx)
     ck_assert_int_eq(
         core_vm_delete(fleet->core, &fleet->call, &id, 0, tx, &fleet->err),
         count ? 0 : -1);
+}
+
+/* A port goes onto its other path, or is refused without a trace. */
+static void switch_path(struct world *world, struct tx *tx)
+{
+    struct fleet *fleet = &world->fleet;
+    struct snapshot *snapshot = core_publish(fleet->core);
+    const struct port *port = NULL;
+    const struct uuid *marker = NULL;
+    /* Mostly one that has two paths. */
+    bool any = one_in(world, 8);
+    for (uint64_t skip = below(world, 12); skip;) {
+        if (!snapshot_port_after(snapshot, marker, &port))
+            break;
+        marker = &port->id;
+        skip -= any || port_can_fall_back(port);
+    }
+    bool accelerate = one_in(world, 2), changed = false;
+    struct uuid id = port ? port->id : (struct uuid){{0}};
+    bool was_claimed = port && port->has_claim;
+    size_t before = tx->count;
+    int result = accelerate
+                     ? core_port_accelerate(fleet->core, &fleet->call, &id, 0,
+                                            tx, &changed, NULL, &fleet->err)
+                     : core_port_decelerate(fleet->core, &fleet->call, &id, 0,
+                                            tx, &changed, &fleet->err);
+    snapshot_put(snapshot);
+    ck_assert((result == 0 && changed) == (tx->count > before));
+    if (result)
+        ck_assert(fleet->err.code == ERROR_NOT_FOUND ||
+                  fleet->err.code == ERROR_CONFLICT ||
+                  fleet->err.code == ERROR_NO_VALID_HOST);
+    world->accelerated += changed && accelerate && !was_claimed;
+    world->decelerated += changed && !accelerate && was_claimed;
 }
 
 /* A port that nobody here knows holds a VF that is told as free. */
@@ -559,7 +597,7 @@ static void look_around(struct world *world)
 static void step(struct world *world, struct tx *tx)
 {
     fleet_call(&world->fleet);
-    switch (below(world, 12)) {
+    switch (below(world, 14)) {
     case 0:
     case 1:
     case 2:
@@ -580,6 +618,10 @@ static void step(struct world *world, struct tx *tx)
         break;
     case 10:
         settle_pf(world, tx);
+        break;
+    case 11:
+    case 12:
+        switch_path(world, tx);
         break;
     default:
         pass_time(world, tx);
@@ -707,6 +749,8 @@ static void run_seed(uint64_t seed, struct world *sum)
     sum->devices += world.devices;
     sum->wholes += world.wholes;
     sum->over += world.over;
+    sum->accelerated += world.accelerated;
+    sum->decelerated += world.decelerated;
     sum->changing += world.changing;
 }
 
@@ -721,6 +765,8 @@ START_TEST(random_fleets_keep_every_invariant)
         mark_point();
         run_seed(seed, &sum);
     }
+    printf("%zu ports accelerated, %zu decelerated\n", sum.accelerated,
+           sum.decelerated);
     printf("%" PRIu64
            " seeds: %zu placed (%zu degraded), %zu refused, %zu ports with "
            "a rate, %zu devices, %zu whole PFs, %zu times over-promised, %zu "
@@ -735,6 +781,8 @@ START_TEST(random_fleets_keep_every_invariant)
     ck_assert_uint_gt(sum.wholes, seeds / 2);
     ck_assert_uint_gt(sum.over, seeds / 2);
     ck_assert_uint_gt(sum.changing, seeds);
+    ck_assert_uint_gt(sum.decelerated, seeds / 4);
+    ck_assert_uint_gt(sum.accelerated, seeds / 12);
     ck_assert_uint_gt(sum.restarts, seeds / 2);
 }
 END_TEST
