@@ -124,6 +124,17 @@ static bool is_used(const struct reconcile *r, const struct hold *h)
     return false;
 }
 
+static void set_wanted(struct reconcile *r, struct hold_slot *hold, bool wanted)
+{
+    if (wanted != hold->wanted) {
+        hold->next_at = 0;
+        hold->failures = 0;
+        r->changes++;
+    }
+    hold->wanted = wanted;
+    hold->planned = true;
+}
+
 static void plan_want(struct reconcile *r, const struct want *want, int64_t now)
 {
     struct hold h = {
@@ -134,13 +145,7 @@ static void plan_want(struct reconcile *r, const struct want *want, int64_t now)
         struct hold_slot *hold = &r->holds[i];
         bool wanted = need != NEED_NOT && is_same(&hold->h, &h) &&
                       (need == NEED_HOLD || hold->wanted);
-        if (wanted != hold->wanted) {
-            hold->next_at = 0;
-            hold->failures = 0;
-            r->changes++;
-        }
-        hold->wanted = wanted;
-        hold->planned = true;
+        set_wanted(r, hold, wanted);
     }
     if (need == NEED_HOLD && !hold_of(r, &h)) {
         struct hold_slot *hold = hold_add(r, &h);
@@ -150,17 +155,20 @@ static void plan_want(struct reconcile *r, const struct want *want, int64_t now)
 
 void holds_plan(struct reconcile *r, int64_t now)
 {
-    if (!r->has_document || !(r->domains || r->no_libvirt))
+    bool known = r->domains || r->no_libvirt;
+    if (!r->has_document)
         return;
     for (size_t i = 0; i < r->hold_count; i++) {
         struct hold_slot *hold = &r->holds[i];
-        if (want_of(r, &hold->h.port))
+        if (!known || want_of(r, &hold->h.port))
             continue;
-        hold->wanted = r->domains && is_used(r, &hold->h);
-        hold->planned = true;
+        set_wanted(r, hold, r->domains && is_used(r, &hold->h));
     }
-    for (size_t i = 0; i < r->want_count; i++)
-        plan_want(r, &r->wants[i], now);
+    /* While libvirt tells nothing, what it told last counts. */
+    for (size_t i = 0; i < r->want_count; i++) {
+        if (known || r->wants[i].way.active)
+            plan_want(r, &r->wants[i], now);
+    }
 }
 
 /* ---- what is done --------------------------------------------------------------------- */

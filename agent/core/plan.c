@@ -99,6 +99,16 @@ static void check_applied(struct reconcile *r, struct entry *entry, int64_t now)
         entry_move(r, entry, MANAGED_APPLYING);
 }
 
+/* A guest that has its VF may keep it, and then is asked to use it again: its
+ * policy stays true until it is known to have let it go. What is removed is
+ * cleaned as soon as the rules let it, and is never applied to again. */
+static bool may_have_it(const struct reconcile *r, const struct want *want,
+                        const struct entry *entry)
+{
+    bool known = r->domains || r->no_libvirt;
+    return !want->d.absent && (entry->plugged || !known);
+}
+
 static void plan_entry(struct reconcile *r, struct entry *entry, int64_t now)
 {
     struct managed *m = &entry->m;
@@ -122,7 +132,10 @@ static void plan_entry(struct reconcile *r, struct entry *entry, int64_t now)
         return;
     }
     if (!wants_vf(want, entry)) {
-        entry_move_durably(r, entry, MANAGED_CLEANING);
+        if (!may_have_it(r, want, entry))
+            entry_move_durably(r, entry, MANAGED_CLEANING);
+        else if (m->phase == MANAGED_APPLIED)
+            check_applied(r, entry, now);
         return;
     }
     if (revision_compare(&m->revision, &want->d.revision) != 0 &&
@@ -224,6 +237,7 @@ void plan(struct reconcile *r, int64_t now)
     if (!r->facts)
         return;
     ties_make(r);
+    ways_look(r);
     for (size_t i = 0; i < r->entry_count; i++)
         plan_entry(r, r->entries[i], now);
     for (size_t i = 0; i < r->want_count; i++)

@@ -243,9 +243,13 @@ static const struct rule {
 /* The domain goes before its VFs; one that is being started may have them any
  * moment. */
 static const char *why_vm_stays(const struct reconcile *r,
-                                const struct uuid *id)
+                                const struct managed *m, int64_t now)
 {
-    const struct vm_slot *vm = vm_at(r, id);
+    const struct vm_slot *vm = vm_at(r, &m->vm);
+    const struct want *want = want_of(r, &m->port);
+    if (want && now < want->way.plug_until)
+        return "libvirt was told to plug it in, and that may yet have its "
+               "effect";
     if (!vm)
         return NULL;
     bool starts =
@@ -295,7 +299,7 @@ bool rules_allow(const struct reconcile *r, enum purpose purpose,
     if (purpose == PURPOSE_TAKE)
         facts.own = is_own(r, pf, vf_index);
     if (purpose == PURPOSE_CLEAN && facts.holder)
-        facts.vm_stays = why_vm_stays(r, &facts.holder->m.vm);
+        facts.vm_stays = why_vm_stays(r, &facts.holder->m, now);
     if (purpose == PURPOSE_APPLY && facts.holder)
         facts.unheld = hold_is_awaited(r, &facts.holder->m.port);
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {

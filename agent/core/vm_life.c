@@ -8,6 +8,7 @@
 
 #define VM_RETRY_NS TIMESTAMP_SECOND
 #define VM_RETRY_MAX_NS (30 * TIMESTAMP_SECOND)
+#define VM_AGAIN_NS (200 * TIMESTAMP_MS)
 /* libvirt may tell of the domain a little after START has ended. */
 #define VM_SEEN_NS (5 * TIMESTAMP_SECOND)
 
@@ -166,10 +167,12 @@ static void start(struct reconcile *r, struct vm_slot *vm, int64_t now)
                      "the domain is being defined and started");
     if (!may_order(r, vm, now))
         return;
-    if (!vm->defined)
+    if (!vm->defined) {
         define(r, vm, now);
-    else
+    } else {
         order_begin(r, vm, DOMAIN_START, NULL, NULL, NULL);
+        vm->started_at = now;
+    }
 }
 
 static void start_ordered(struct reconcile *r, struct vm_slot *vm, int64_t now,
@@ -192,6 +195,7 @@ static void start_ordered(struct reconcile *r, struct vm_slot *vm, int64_t now,
         kind == DOMAIN_START ? "StartFailed" : "DefinitionRefused";
     bool passes = err->code == ERROR_AGAIN;
     vm->defined = false;
+    vm->started_at = passes ? vm->started_at : 0; /* it may yet start */
     vm_condition(r, vm, now, CONDITION_FALSE, reason,
                  "%.200s; it is tried again by itself", err->msg);
     later(vm, now);
@@ -254,6 +258,7 @@ static void end(struct reconcile *r, struct vm_slot *vm, int64_t now)
 {
     const struct domain_state *domain = vm->domain;
     if (!domain && !vm->order.active) {
+        vm->started_at = 0;
         if (vm->has_record)
             vm_drop_record(r, vm);
         vm_condition(r, vm, now, CONDITION_FALSE, "Gone", "%s",
@@ -275,7 +280,10 @@ static void end_ordered(struct reconcile *r, struct vm_slot *vm, int64_t now,
     if (result->failed)
         vm_condition(r, vm, now, CONDITION_FALSE, "EndFailed",
                      "%.200s; it is tried again by itself", result->err.msg);
-    later(vm, now); /* if domains() still has it then */
+    if (result->failed)
+        later(vm, now);
+    else /* if domains() still has it then */
+        vm->next_at = now + VM_AGAIN_NS;
 }
 
 void vm_ordered(struct reconcile *r, struct vm_slot *vm, int64_t now,

@@ -67,10 +67,11 @@ struct way {
     int64_t in_use_at, poll_at;
 
     /* Orders. */
-    bool ordered;     /* it was done; domains() will tell */
-    bool begun;       /* unplugging: the deadline runs */
-    int64_t deadline; /* of the phase */
-    int64_t next_at;  /* no order before */
+    bool ordered;       /* it was done; domains() will tell */
+    int64_t plug_until; /* an order to plug may have its effect until then */
+    bool begun;         /* unplugging: the deadline runs */
+    int64_t deadline;   /* of the phase */
+    int64_t next_at;    /* no order before */
     unsigned failures;
     char failure[160];     /* libvirt's last refusal; "" */
     struct revision asked; /* kept: at which revision it was asked for */
@@ -191,6 +192,7 @@ char *vm_define(const struct reconcile *r, const struct vm_slot *vm,
 char *port_vf_xml(const struct desired_port *d);
 
 /* ---- way.c, way_facts.c, way_say.c, way_poll.c, way_tap.c, way_learning.c ---------- */
+void ways_look(struct reconcile *r); /* facts */
 void ways_plan(struct reconcile *r, int64_t now);
 /* way_facts.c: what the domains tell of the port. Does nothing while they are not
  * known. */

@@ -169,6 +169,7 @@ static void order(struct reconcile *r, struct want *want, int64_t now)
         vm->domain->power_state != POWER_SHUTTING_DOWN) {
         order_begin(r, vm, DOMAIN_PLUG, &want->d.id, port_vf_xml(&want->d),
                     NULL);
+        way->plug_until = INT64_MAX;
     } else if (way->phase == WAY_UNPLUGGING && !way->ordered) {
         order_begin(r, vm, DOMAIN_UNPLUG, &want->d.id, NULL,
                     mem_strdup(way->alias));
@@ -186,7 +187,11 @@ void way_ordered(struct reconcile *r, struct want *want, int64_t now,
     struct way *way = &want->way;
     bool due = kind == DOMAIN_PLUG ? way->phase == WAY_PLUGGING
                                    : way->phase == WAY_UNPLUGGING;
+    bool passes = result->failed && result->err.code == ERROR_AGAIN;
     (void)r;
+    /* It may yet have its effect. */
+    if (kind == DOMAIN_PLUG)
+        way->plug_until = !result->failed || passes ? now + ORDER_AGAIN_NS : 0;
     if (!due)
         return; /* something else is wanted since */
     way->ordered = !result->failed;
@@ -196,7 +201,6 @@ void way_ordered(struct reconcile *r, struct want *want, int64_t now,
         return;
     }
     str_copy(way->failure, result->err.msg);
-    bool passes = result->err.code == ERROR_AGAIN;
     bool waits = passes || kind == DOMAIN_UNPLUG;
     int64_t wait = ORDER_RETRY_NS
                    << (waits || way->failures > 7 ? 0 : way->failures);
@@ -218,17 +222,22 @@ static void look_at_entry(const struct reconcile *r, struct entry *entry)
                      claim_device(r, vm->domain, &m->port, &m->claim);
 }
 
-void ways_plan(struct reconcile *r, int64_t now)
+void ways_look(struct reconcile *r)
 {
     for (size_t i = 0; i < r->entry_count; i++)
         look_at_entry(r, r->entries[i]);
-    for (size_t i = 0; i < r->want_count; i++) {
-        struct want *want = &r->wants[i];
-        way_look(r, want);
-        turn(r, want, now);
-    }
+    for (size_t i = 0; i < r->want_count; i++)
+        way_look(r, &r->wants[i]);
+}
+
+void ways_plan(struct reconcile *r, int64_t now)
+{
+    for (size_t i = 0; i < r->want_count; i++)
+        turn(r, &r->wants[i], now);
     holds_plan(r, now);
     for (size_t i = 0; i < r->want_count; i++) {
+        if (now < r->wants[i].way.plug_until)
+            plan_again(r, r->wants[i].way.plug_until);
         order(r, &r->wants[i], now);
         way_tap_plan(r, &r->wants[i], now);
         way_say(r, &r->wants[i], now);

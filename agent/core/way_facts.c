@@ -118,6 +118,8 @@ void way_look(struct reconcile *r, struct want *want)
     way->domain = vm->domain->uuid;
     way->leg = leg != NULL;
     way->plugged = plugged != NULL;
+    if (plugged)
+        way->plug_until = 0;
     str_copy(way->alias, plugged ? plugged->alias : "");
     if (leg)
         look_at_leg(r, want, leg);
