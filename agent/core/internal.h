@@ -172,6 +172,7 @@ struct reconcile {
         *domains;            /* a reference; NULL = nothing is known */
     bool no_libvirt;         /* it is not asked at all */
     char domains_why[160];   /* NULL: why */
+    int64_t begun_at;        /* the first call of reconcile_next() */
     uint32_t external_vcpus; /* of domains that aren't ours */
     uint64_t external_memory_mib;
     size_t vm_count, vm_capacity;

@@ -176,6 +176,8 @@ bool reconcile_next(struct reconcile *r, int64_t now, struct action *action,
 {
     int64_t later = INT64_MAX;
     r->now = now;
+    if (r->begun_at == 0)
+        r->begun_at = now;
     /* Nothing is told before the incarnation is durable: save that at once. */
     if (r->saved == 0 && next_save(r, now, action, &later))
         return true;

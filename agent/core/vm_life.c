@@ -94,7 +94,14 @@ static void see(struct reconcile *r, struct vm_slot *vm, int64_t now)
 
 static void see_nothing(struct reconcile *r, struct vm_slot *vm, int64_t now)
 {
-    if (r->no_libvirt)
+    bool leaves = vm->d.absent && !is_managed(vm) && !r->no_libvirt;
+    if (leaves && !vm_is_gone(r, vm) && now < r->begun_at + VM_GRACE_NS)
+        plan_again(r, r->begun_at + VM_GRACE_NS);
+    if (leaves && vm_is_gone(r, vm))
+        vm_condition(r, vm, now, CONDITION_UNKNOWN, "LibvirtUnreachable", "%s",
+                     "libvirt tells nothing, and this agent has not seen a "
+                     "domain of the VM; it never ends external ones");
+    else if (r->no_libvirt)
         vm_condition(r, vm, now, CONDITION_UNKNOWN, "LibvirtNotAsked", "%s",
                      "the agent of this host asks no libvirt (--libvirt-uri)");
     else
@@ -249,6 +256,8 @@ bool vm_is_gone(const struct reconcile *r, const struct vm_slot *vm)
     bool external = vm->wanted && !is_managed(vm) && !vm->has_record;
     if (r->no_libvirt)
         return !vm->has_record;
+    if (external && !r->domains)
+        return !vm->was_active && r->now >= r->begun_at + VM_GRACE_NS;
     if (!r->domains || vm->order.active)
         return false;
     return external ? !vm_is_active(vm) : !vm->domain && !vm->has_record;

@@ -16,6 +16,10 @@
 
 /* A guest that was asked to shut down and has not is destroyed after this. */
 #define VM_SHUTDOWN_NS (60 * TIMESTAMP_SECOND)
+/* libvirt is given so long after the agent's start to tell of external VMs that
+ * are to be absent; after that the kernel's word (their VFs are clean) is enough.
+ */
+#define VM_GRACE_NS (5 * TIMESTAMP_SECOND)
 
 /* The life of a record. '*' = durable before libvirt is told.
  *

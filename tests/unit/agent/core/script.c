@@ -82,7 +82,7 @@ static struct pf *make_pf(const struct script *s, unsigned number)
         for (unsigned g = 1; g <= GUESTS; g++) {
             const struct guest *guest = &s->guests[g];
             if (guest->active && guest->vf && guest->vf_pf == number &&
-                guest->vf_index == i) {
+                guest->vf_index == i && !s->unseen) {
                 vf->state = VF_EXTERNAL;
                 vf->reason = str_intern("a process uses its VFIO group");
             }
@@ -468,6 +468,19 @@ static void carry_out(struct script *s, const struct domain_order *order)
     s->told = false;
 }
 
+/* A VF is plugged and unplugged with its MAC held. */
+static void check_order(const struct script *s,
+                        const struct domain_order *order)
+{
+    unsigned number = guest_of(s, &order->domain);
+    const struct guest *guest = &s->guests[number];
+    bool moves = order->kind == DOMAIN_PLUG || order->kind == DOMAIN_UNPLUG;
+    bool silent = moves && guest->active && guest->leg && !s->filter_refuses;
+    ck_assert_msg(!silent || script_held(s, 0, number) ||
+                      script_held(s, 1, number),
+                  "a VF is moved without its MAC held");
+}
+
 /* An order is under way when it is first given, and done when asked again. */
 static void do_order(struct script *s, const struct action *action,
                      struct action_result *result)
@@ -481,6 +494,7 @@ static void do_order(struct script *s, const struct action *action,
         return;
     }
     if (!again) {
+        check_order(s, order);
         s->under_way = *order;
         s->order_runs = true;
         result->pending = true;

@@ -229,6 +229,50 @@ START_TEST(a_removed_VM_goes_before_its_VF_is_cleaned)
 }
 END_TEST
 
+START_TEST(what_can_t_be_undefined_keeps_its_VF)
+{
+    open_running();
+    s->refuses = "it is protected";
+    s->refused = DOMAIN_UNDEFINE;
+    remove_all();
+    script_run(s, 100 * SECOND);
+    expect_vm(VM_PHASE_PENDING, POWER_SHUT_OFF, CONDITION_FALSE, "EndFailed");
+    ck_assert_int_eq(script_told(s, 1).phase, PORT_CLEANING);
+    ck_assert_str_eq(script_told(s, 1).condition.reason, "VmNotGone");
+    ck_assert(!mac_is_zero(&s->kernel[0][0].mac));
+    s->refuses = NULL;
+    script_run(s, 60 * SECOND);
+    expect_gone();
+    script_close(s);
+}
+END_TEST
+
+START_TEST(an_external_VM_is_gone_without_libvirt_too_unless_it_was_seen_to_run)
+{
+    for (int seen = 0; seen < 2; seen++) {
+        script_open(s);
+        script_port(s, 1, PATH_VIRTIO);
+        s->ports[1].has_claim = false;
+        script_vm(s, 1, LIFECYCLE_EXTERNAL);
+        script_send(s);
+        if (seen)
+            script_start(s, 1, false);
+        script_run(s, SECOND);
+        s->libvirt_away = true;
+        script_tell(s);
+        s->vms[1].absent = true;
+        s->vms[1].revision.revision = s->revision + 1;
+        script_send(s);
+        script_run(s, SECOND);
+        ck_assert_int_eq(script_told_vm(s, 1).phase, VM_PHASE_PENDING);
+        script_run(s, 10 * SECOND);
+        ck_assert_int_eq(script_told_vm(s, 1).phase,
+                         seen ? VM_PHASE_PENDING : VM_PHASE_ABSENT);
+        script_close(s);
+    }
+}
+END_TEST
+
 START_TEST(without_libvirt_a_removed_VM_and_its_VF_wait)
 {
     open_running();
@@ -401,6 +445,8 @@ CHECK_MAIN("vm", a_managed_VM_starts_when_its_VF_is_proven,
            power_off_asks_the_guest,
            a_guest_that_does_not_listen_is_destroyed_after_a_minute,
            a_removed_VM_goes_before_its_VF_is_cleaned,
+           what_can_t_be_undefined_keeps_its_VF,
+           an_external_VM_is_gone_without_libvirt_too_unless_it_was_seen_to_run,
            without_libvirt_a_removed_VM_and_its_VF_wait,
            a_VM_that_the_document_lacks_is_left_alone,
            an_external_VM_is_waited_for, domains_of_others_are_use_of_the_host,

@@ -139,6 +139,21 @@ START_TEST(accelerate_plugs_with_the_MAC_held_and_releases_it)
 }
 END_TEST
 
+START_TEST(the_MAC_is_held_before_it_is_on_a_VF_that_comes_to_a_running_guest)
+{
+    script_open(s);
+    s->guests[1].external = true;
+    script_start(s, 1, false);
+    script_port(s, 1, PATH_VF); /* the write and the hold are due at once */
+    script_vm(s, 1, LIFECYCLE_EXTERNAL);
+    script_send(s);
+    script_run(s, 5 * SECOND);
+    expect_on_vf();
+    ck_assert_uint_eq(s->guests[1].plugs, 1);
+    script_close(s);
+}
+END_TEST
+
 START_TEST(late_evidence_is_taken_after_the_deadline_too)
 {
     open_external(PATH_VIRTIO);
@@ -270,6 +285,35 @@ START_TEST(decelerate_holds_first_and_cleans_after_the_guest_let_go)
     expect_path(CONDITION_UNKNOWN, "Decelerating");
     script_run(s, 2 * SECOND);
     expect_on_virtio();
+    script_close(s);
+}
+END_TEST
+
+START_TEST(libvirt_s_word_that_a_guest_has_its_VF_is_enough)
+{
+    script_open(s);
+    s->unseen = true;
+    script_port(s, 1, PATH_VF);
+    script_vm(s, 1, LIFECYCLE_EXTERNAL);
+    script_send(s);
+    script_run(s, SECOND);
+    script_start(s, 1, true);
+    script_run(s, 5 * SECOND);
+    s->ports[1].absent = s->vms[1].absent = true;
+    s->ports[1].revision.revision = s->vms[1].revision.revision =
+        s->revision + 1;
+    script_send(s);
+    script_run(s, 100 * SECOND);
+    ck_assert(!mac_is_zero(&s->kernel[0][0].mac));
+    ck_assert_str_eq(script_told(s, 1).condition.reason, "VfPlugged");
+    s->libvirt_away = true;
+    script_tell(s);
+    script_run(s, 100 * SECOND);
+    ck_assert(!mac_is_zero(&s->kernel[0][0].mac));
+    s->libvirt_away = false;
+    script_kill(s, 1);
+    script_run(s, 5 * SECOND);
+    ck_assert(mac_is_zero(&s->kernel[0][0].mac));
     script_close(s);
 }
 END_TEST
@@ -474,6 +518,8 @@ CHECK_MAIN("way", a_cold_start_with_both_legs_holds_until_the_guest_uses_its_VF,
            learning_is_off_where_a_port_of_ours_uses_the_bridge,
            the_VLAN_of_a_tap_is_set_read_and_repaired,
            accelerate_plugs_with_the_MAC_held_and_releases_it,
+           the_MAC_is_held_before_it_is_on_a_VF_that_comes_to_a_running_guest,
+           libvirt_s_word_that_a_guest_has_its_VF_is_enough,
            late_evidence_is_taken_after_the_deadline_too,
            without_evidence_the_MAC_stays_held,
            a_VF_that_is_no_longer_in_use_is_held_again,
