@@ -61,11 +61,6 @@ static void log_order(const struct agent *agent, const struct action *action,
         log_info("%s domain=%s host=%s: done", name, id, agent->name);
 }
 
-static int lacks(struct error *err)
-{
-    return error_set(err, ERROR_UNSUPPORTED, "this host's backend can't");
-}
-
 /* What a port's way needs of the host. */
 static int carry_out_way(struct host_backend *host, const struct action *action,
                          struct action_result *result)
@@ -74,33 +69,21 @@ static int carry_out_way(struct host_backend *host, const struct action *action,
     struct error *err = &result->err;
     switch (action->kind) {
     case ACTION_EVIDENCE:
-        return !ops->vf_evidence
-                   ? lacks(err)
-                   : ops->vf_evidence(host, &action->pf, action->vf_index,
-                                      &result->evidence, err);
+        return ops->vf_evidence(host, &action->pf, action->vf_index,
+                                &result->evidence, err);
     case ACTION_ANNOUNCE:
-        return !ops->announce
-                   ? lacks(err)
-                   : ops->announce(host, action->netdev, &action->policy.mac,
-                                   action->policy.vlan, err);
+        return ops->announce(host, action->netdev, &action->policy.mac,
+                             action->policy.vlan, err);
     case ACTION_LEARNING:
-        return !ops->learning_read ? lacks(err)
-                                   : ops->learning_read(host, action->netdev,
-                                                        &result->learns, err);
+        return ops->learning_read(host, action->netdev, &result->learns, err);
     case ACTION_LEARNING_OFF:
-        return !ops->learning_set
-                   ? lacks(err)
-                   : ops->learning_set(host, action->netdev, false, err);
+        return ops->learning_set(host, action->netdev, false, err);
     case ACTION_TAP_VLAN:
-        return !ops->tap_vlan
-                   ? lacks(err)
-                   : ops->tap_vlan(host, action->bridge, action->netdev,
-                                   action->policy.vlan, err);
+        return ops->tap_vlan(host, action->bridge, action->netdev,
+                             action->policy.vlan, err);
     case ACTION_TAP_READ:
-        return !ops->tap_read
-                   ? lacks(err)
-                   : ops->tap_read(host, &action->order.domain, action->netdev,
-                                   &result->policy, err);
+        return ops->tap_read(host, &action->order.domain, action->netdev,
+                             &result->policy, err);
     case ACTION_SAVE:
     case ACTION_READ:
     case ACTION_WRITE:

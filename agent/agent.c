@@ -203,9 +203,7 @@ static void take_domains(struct agent *agent, int64_t now)
     struct error err = {0};
     agent->read_domains = false;
     auto_domain_list struct domain_list *domains =
-        host->ops->domains ? host->ops->domains(host, &err) : NULL;
-    if (!host->ops->domains)
-        err.code = ERROR_UNSUPPORTED;
+        host->ops->domains(host, &err);
     bool asked = domains || err.code != ERROR_UNSUPPORTED;
     reconcile_domains(agent->core, now, domains, asked ? err.msg : NULL);
 }
