@@ -148,9 +148,10 @@ static enum progress path_progress(const json_t *port, bool accelerate)
         return GOES_ON;
     if (strcmp(status, "True") == 0)
         return ARRIVED;
-    return strcmp(reason, "NotRunning") == 0 && strcmp(applied, "True") == 0
-               ? ARRIVED
-               : GOES_ON;
+    bool no_domain = strcmp(reason, "NotRunning") == 0 ||
+                     strcmp(reason, "LibvirtNotAsked") == 0;
+    return no_domain && (!accelerate || strcmp(applied, "True") == 0) ? ARRIVED
+                                                                      : GOES_ON;
 }
 
 /* Until the port is on its path, stuck, or 'seconds' are over. *port is the

@@ -147,10 +147,13 @@ static int wait_applied(struct cli *cli, const char *path, uint64_t seconds,
         const json_t *condition = cli_condition(*vm, "PolicyApplied");
         const char *state =
             json_string_value(json_object_get(condition, "status"));
+        auto_free char *reason = cli_value_text(condition, "reason");
         auto_free char *message = cli_value_text(condition, "message");
-        if (state && strcmp(state, "Unknown") != 0) {
+        /* On virtio there is nothing to apply before the domain runs. */
+        bool waits = strcmp(reason, "NoVf") == 0;
+        if (state && (waits || strcmp(state, "Unknown") != 0)) {
             cli_wait_end(cli);
-            if (strcmp(state, "True") == 0)
+            if (waits || strcmp(state, "True") == 0)
                 return 0;
             return cli_fail("the policy was not applied: %s", message);
         }

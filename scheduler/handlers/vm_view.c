@@ -28,6 +28,12 @@ static const char *path_in_use(const struct observed_way *way)
     return way->virtio_plugged ? port_path_name(PATH_VIRTIO) : NULL;
 }
 
+static bool has_way(const struct observed_way *way)
+{
+    return way->vf_plugged || way->virtio_plugged || way->vf_in_use ||
+           way->held;
+}
+
 static void put_way(struct json_out *out, const struct observed_way *way)
 {
     const char *path = path_in_use(way);
@@ -80,7 +86,7 @@ static void put_port(void *context, struct json_out *out,
     else
         json_out_null(out, "observed");
     if (!port->device) {
-        if (seen && *seen->way.condition.type)
+        if (seen && has_way(&seen->way))
             put_way(out, &seen->way);
         else
             json_out_null(out, "way");
