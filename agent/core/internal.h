@@ -118,6 +118,7 @@ struct pf_wish {
 struct pf_slot {
     struct pf *pf;     /* our own copy: readings are put into it */
     uint64_t readings; /* how many there were */
+    uint8_t dual;      /* enum way_dual: as of this plan */
     uint64_t changes;
     /* The last probe that began here, and what the link was then. */
     int64_t probed_at; /* 0 = none in this life */

@@ -296,7 +296,9 @@ bool rules_allow(const struct reconcile *r, enum purpose purpose,
                           .vf = slot ? pf_vf(slot->pf, vf_index) : NULL,
                           .holder = entry_at(r, pf, vf_index),
                           .mac = mac};
-    if (purpose == PURPOSE_TAKE)
+    bool used = (facts.vf && facts.vf->state == VF_EXTERNAL) ||
+                (facts.whole && facts.pf && *facts.pf->used_by);
+    if (purpose == PURPOSE_TAKE && used)
         facts.own = is_own(r, pf, vf_index);
     if (purpose == PURPOSE_CLEAN && facts.holder)
         facts.vm_stays = why_vm_stays(r, &facts.holder->m, now);

@@ -91,7 +91,12 @@ struct way {
     struct condition tap_condition;
 
     struct condition condition; /* PathReady */
+    uint64_t said;              /* of what it was said: see way_say() */
 };
+
+/* May a PF's own filter hold a MAC that is on a VF? Found out once for each
+ * plan. */
+enum way_dual { WAY_DUAL_UNASKED, WAY_DUAL_NO, WAY_DUAL_YES };
 
 /* A hold, durable part and how far it is in this life. Ordered by port. */
 enum hold_state {

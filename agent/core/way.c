@@ -224,6 +224,8 @@ static void look_at_entry(const struct reconcile *r, struct entry *entry)
 
 void ways_look(struct reconcile *r)
 {
+    for (size_t i = 0; i < r->pf_count; i++)
+        r->pfs[i].dual = WAY_DUAL_UNASKED;
     for (size_t i = 0; i < r->entry_count; i++)
         look_at_entry(r, r->entries[i]);
     for (size_t i = 0; i < r->want_count; i++)

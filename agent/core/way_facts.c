@@ -63,9 +63,16 @@ static const struct network *network_of(const struct reconcile *r,
 static const struct pf *uplink_pf(const struct reconcile *r, const char *netdev)
 {
     for (size_t i = 0; *netdev && i < r->pf_count; i++) {
-        const struct pf *pf = r->pfs[i].pf;
-        if (strcmp(pf->netdev, netdev) == 0)
-            return pf->num_vfs > 0 && !pf->management ? pf : NULL;
+        struct pf_slot *slot = &r->pfs[i];
+        const struct pf *pf = slot->pf;
+        if (strcmp(pf->netdev, netdev) != 0)
+            continue;
+        if (pf->num_vfs == 0 || pf->management)
+            return NULL;
+        if (slot->dual == WAY_DUAL_UNASKED)
+            slot->dual =
+                probe_has_dual_delivery(r, pf) ? WAY_DUAL_YES : WAY_DUAL_NO;
+        return slot->dual == WAY_DUAL_YES ? pf : NULL;
     }
     return NULL;
 }
@@ -83,8 +90,7 @@ static void look_at_leg(struct reconcile *r, struct want *want,
     str_copy(way->uplink, network ? network->uplink : "");
     way->tap_vlan = network && network->kind == SWITCH_LINUX_BRIDGE;
     const struct pf *pf = uplink_pf(r, way->uplink);
-    way->has_hold_pf = pf && probe_has_dual_delivery(r, pf) &&
-                       policy_has(&want->d.policy, POLICY_MAC);
+    way->has_hold_pf = pf && policy_has(&want->d.policy, POLICY_MAC);
     if (way->has_hold_pf)
         way->hold_pf = pf->key;
     way->differs = *way->uplink && slot && *slot->pf->netdev &&

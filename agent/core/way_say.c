@@ -60,9 +60,23 @@ static void say_virtio(struct reconcile *r, struct want *want, int64_t now)
                       "the virtio leg carries the port");
 }
 
+/* Plugging waits for a VF whose policy is refused, or that can't be taken. */
+static bool is_unready(const struct reconcile *r, const struct want *want)
+{
+    const struct claim *claim = &want->d.claim;
+    const struct entry *entry = entry_at(r, &claim->pf, claim->vf_index);
+    if (want->way.phase != WAY_PLUGGING)
+        return false;
+    return want->blocked || (entry && entry->m.phase == MANAGED_FAILED);
+}
+
 static void say_plugging(struct reconcile *r, struct want *want, int64_t now)
 {
-    if (*want->way.failure)
+    if (is_unready(r, want))
+        way_condition(r, want, now, CONDITION_FALSE, "VfNotReady", "%s",
+                      "the VF does not take the policy (PolicyApplied tells "
+                      "why); the virtio leg carries the port");
+    else if (*want->way.failure)
         way_condition(r, want, now, CONDITION_FALSE, "PlugFailed",
                       "%.150s; it is tried again by itself, the virtio leg "
                       "carries the port",
@@ -147,8 +161,27 @@ static void say_phase(struct reconcile *r, struct want *want, int64_t now)
     }
 }
 
+/* All that the words below depend on. */
+static uint64_t facts_of(const struct reconcile *r, const struct want *want)
+{
+    const struct way *way = &want->way;
+    const char *text = r->domains ? way->failure : r->domains_why;
+    uint64_t bits = way->phase;
+    const bool flags[] = {r->domains != NULL, r->no_libvirt,      way->leg,
+                          way->plugged,       way->looked,        way->readable,
+                          want_has_vf(want),  is_unready(r, want)};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        bits = bits << 1 | flags[i];
+    bits = (bits << 8 | way->evidence) << 1 | 1;
+    return bits ^ (*text ? str_hash(text, strlen(text)) : 0);
+}
+
 void way_say(struct reconcile *r, struct want *want, int64_t now)
 {
+    uint64_t facts = facts_of(r, want);
+    if (facts == want->way.said)
+        return;
+    want->way.said = facts;
     if (r->domains)
         say_phase(r, want, now);
     else if (r->no_libvirt)
