@@ -299,7 +299,11 @@ static void write_filter(struct script *s, const struct action *action,
     struct mac *have = find_held(s, pf, &action->policy.mac);
     ck_assert_msg(disk_has_hold(s, &action->pf, &action->policy.mac),
                   "a hold is not durable");
-    if (s->filter_refuses) {
+    if (s->filter_busy) {
+        s->filter_busy--;
+        result->failed = true;
+        error_fill(&result->err, ERROR_AGAIN, 0, "", "it is busy");
+    } else if (s->filter_refuses) {
         result->failed = true;
         error_fill(&result->err, ERROR_UNSUPPORTED, 0, "", "it takes none");
     } else if (action->kind == ACTION_LET_GO && have) {

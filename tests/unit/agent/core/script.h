@@ -46,7 +46,8 @@ struct script {
     bool libvirt_away;
     const char *refuses; /* libvirt's words for the next orders of kind: */
     enum domain_order_kind refused;
-    bool filter_refuses; /* the driver takes no MAC */
+    unsigned filter_busy; /* so many writes of it fail */
+    bool filter_refuses;  /* the driver takes no MAC */
     bool unseen; /* no reading tells which VFs are used: libvirt alone does */
     const char *uplink;            /* of br0 */
     struct domain_order under_way; /* domain and kind; 'order_runs' */

@@ -144,10 +144,11 @@ START_TEST(the_MAC_is_held_before_it_is_on_a_VF_that_comes_to_a_running_guest)
     script_open(s);
     s->guests[1].external = true;
     script_start(s, 1, false);
+    s->filter_busy = 2;
     script_port(s, 1, PATH_VF); /* the write and the hold are due at once */
     script_vm(s, 1, LIFECYCLE_EXTERNAL);
     script_send(s);
-    script_run(s, 5 * SECOND);
+    script_run(s, 10 * SECOND);
     expect_on_vf();
     ck_assert_uint_eq(s->guests[1].plugs, 1);
     script_close(s);
