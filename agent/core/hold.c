@@ -3,6 +3,7 @@
  * the ways (way.c); here it becomes durable, is put there, is seen there, and goes
  * again. See way.h. */
 #include "agent/core/internal.h"
+#include "common/base/plant.h"
 
 #include <string.h>
 
@@ -96,7 +97,8 @@ static enum need need_of(struct reconcile *r, const struct want *want,
     const struct way *way = &want->way;
     const struct vm_slot *vm = vm_at(r, &want->d.vm);
     bool ends = want->d.absent && !(vm && vm->wanted && vm->d.absent);
-    if (!way->active || !way->leg || !way->has_hold_pf || ends)
+    if (!way->active || !way->leg || !way->has_hold_pf || ends ||
+        PLANT(NO_HOLD))
         return NEED_NOT;
     /* It was plugged before this agent started, perhaps: first look. */
     if (way->phase == WAY_UNPROVEN && !way->looked)

@@ -17,6 +17,8 @@
       "the agent touches a VF before its state is on disk")                    \
     X(PF_BEFORE_DURABLE, "pf-before-durable",                                  \
       "the agent changes a PF before the way back is on disk")                 \
+    X(NO_HOLD, "no-hold",                                                      \
+      "the agent holds no MAC on the uplink's PF for a virtio leg")            \
     X(NO_UNDO, "no-undo",                                                      \
       "the agent rejects a PF's change that nobody confirmed, and leaves it")  \
     X(OLD_EPOCH, "old-epoch", "the agent accepts documents of an older epoch") \

@@ -79,6 +79,8 @@ static struct vm_request *random_request(struct sim *sim)
         }
         random_policy(sim, &port->policy);
     }
+    if (chance(sim, 2))
+        guests_request(sim, request);
     return request;
 }
 
@@ -290,6 +292,7 @@ void client_done(struct sim *sim)
         ref_put(sim->clients[i].vm);
     }
     free(sim->clients);
+    ref_put(sim->domain_xml);
 }
 
 /* ---- the operator --------------------------------------------------------------------------- */

@@ -93,6 +93,9 @@ static bool vm_is_right(const struct verdict *v, const struct vm *vm)
     if (vm->state == VM_DELETING)
         return not_yet(v, "VM %s on %s is still being deleted",
                        uuid_format(&vm->id, id), vm->host);
+    const char *wrong = guests_vm_wrong(node, vm, view);
+    if (wrong)
+        return not_yet(v, "%s: %s", node->name, wrong);
     for (size_t i = 0; i < vm->port_count; i++)
         if (vm->ports[i].has_claim && vm->ports[i].path == PATH_VF &&
             !port_is_right(v, vm, &vm->ports[i], node, view))
@@ -121,18 +124,6 @@ static bool unknown_is_told(const struct verdict *v, struct node *node)
     return true;
 }
 
-/* What a probe held on the PF's own filter is gone, or its VF still held. */
-static bool holds_nothing(const struct verdict *v, struct node *node, size_t pf)
-{
-    const struct agent_state *state = agent_state_view(node->agent);
-    size_t known = 0;
-    for (size_t i = 0; i < state->managed_count; i++)
-        known += sim_host_holds(node->world, pf, &state->managed[i].policy.mac);
-    return sim_host_held_count(node->world, pf) == known ||
-           not_yet(v, "%s %s holds a MAC of a probe that is over", node->name,
-                   sim_host_pf_key(node->world, pf)->text);
-}
-
 /* What the kernel and the agent hold belongs to the scheduler's ports. */
 static bool node_is_right(const struct verdict *v, struct node *node)
 {
@@ -140,9 +131,10 @@ static bool node_is_right(const struct verdict *v, struct node *node)
     char id[UUID_TEXT_SIZE];
     if (v->sim->restored)
         return unknown_is_told(v, node);
+    const char *wrong = guests_node_wrong(node);
+    if (wrong)
+        return not_yet(v, "%s: %s", node->name, wrong);
     for (size_t pf = 0; pf < sim_host_pf_count(node->world); pf++) {
-        if (!node->frail_until && !holds_nothing(v, node, pf))
-            return false;
         for (uint16_t vf = 0; vf < sim_host_vf_count(node->world, pf); vf++) {
             uint32_t owner = node->vfs[pf][vf].owner;
             if (!owner)

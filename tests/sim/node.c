@@ -160,6 +160,7 @@ void node_init(struct sim *sim, size_t number)
     struct sim_host_config config = {
         .networks = 2,
         .vfs_limit = SIM_VFS_MAX,
+        .bridges_on_pfs = number % 2 == 0,
     };
     node->sim = sim;
     node->number = number;
@@ -251,6 +252,7 @@ static void step(struct node *node)
     struct sim *sim = node->sim;
     node->wake = agent_step(node->agent, sim->now);
     truth_kernel(node, true);
+    guests_step_done(node);
 }
 
 static void trace_report(struct sim *sim, const struct node *node,
@@ -380,6 +382,9 @@ int64_t node_wake(const struct node *node)
     if (!node->agent)
         return node->start_at;
     int64_t at = node->wake;
+    int64_t guests = host_sim_wakes_at(node->backend);
+    if (guests < at)
+        at = guests;
     if (host_sim_has_changes(node->backend) || !node->polling)
         return node->sim->now;
     if (node->poll_at + 2 * TIMEOUT_NS < at)
@@ -495,6 +500,15 @@ static void drift(struct node *node, size_t pf, uint16_t vf)
                            POLICY_BIT(fields[below(sim, count)]));
 }
 
+static bool is_plugged(const struct node *node, size_t pf)
+{
+    for (uint16_t vf = 0; vf < SIM_VFS_MAX; vf++)
+        if (sim_host_vf_plugged(node->world, pf, vf))
+            return true;
+    return false;
+}
+
+/* Cards are not pulled out of running guests here. */
 static void pf_event(struct node *node, size_t pf)
 {
     struct sim *sim = node->sim;
@@ -502,7 +516,8 @@ static void pf_event(struct node *node, size_t pf)
     switch (below(sim, there ? 4 : 1)) {
     case 0:
         sim->event = there ? EVENT_PF_GONE : EVENT_PF_BACK;
-        sim_host_pf_set_present(node->world, pf, !there);
+        if (!is_plugged(node, pf))
+            sim_host_pf_set_present(node->world, pf, !there);
         break;
     case 1:
         sim->event = EVENT_SPEED;
@@ -520,7 +535,8 @@ static void vf_event(struct node *node, size_t pf, uint16_t vf)
     struct sim *sim = node->sim;
     struct policy now;
     bool there = sim_host_vf_policy(node->world, pf, vf, &now);
-    switch (below(sim, 6)) {
+    bool plugged = sim_host_vf_plugged(node->world, pf, vf);
+    switch (plugged ? 5 : below(sim, 6)) {
     case 0:
     case 1:
         sim->event = there ? EVENT_VF_GONE : EVENT_VF_BACK;

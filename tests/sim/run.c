@@ -233,6 +233,10 @@ static bool disturb(struct sim *sim, struct node **about)
 {
     uint64_t what = below(sim, 1000);
     struct node *node = &sim->nodes[below(sim, sim->node_count)];
+    if (what >= 140 && what < 146) {
+        *about = node;
+        return guests_disturb(node);
+    }
     if (disturb_node(sim, what, node)) {
         *about = node;
     } else if (what < 26) {
@@ -250,6 +254,8 @@ static bool disturb(struct sim *sim, struct node **about)
         return operator_set_up(sim);
     } else if (what < 118) {
         operator_set_pf(sim);
+    } else if (what < 140) {
+        return guests_act(sim);
     } else {
         return false;
     }
@@ -295,6 +301,8 @@ static void quiet(struct sim *sim)
         node->partitioned_until = 0;
         node->cut_pf = SIZE_MAX;
         node->die_in = 0;
+        node->libvirt_away = false;
+        sim_host_set_libvirt(node->world, true);
         for (size_t pf = 0; pf < sim_host_pf_count(node->world); pf++) {
             sim_host_pf_set_present(node->world, pf, true);
             sim_host_pf_set_link(node->world, pf, true);
@@ -302,7 +310,8 @@ static void quiet(struct sim *sim)
             for (uint16_t vf = 0; vf < sim_host_vf_count(node->world, pf);
                  vf++) {
                 sim_host_vf_set_present(node->world, pf, vf, true);
-                sim_host_vf_set_external(node->world, pf, vf, NULL);
+                if (!sim_host_vf_plugged(node->world, pf, vf))
+                    sim_host_vf_set_external(node->world, pf, vf, NULL);
             }
         }
         truth_kernel(node, false);

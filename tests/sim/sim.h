@@ -10,6 +10,8 @@
  *   scheduler.c  the writer: jobs, batches, crashes, backups, zombies
  *   client.c     who creates and deletes VMs, and the operator
  *   truth.c      what is known to be true, and the invariants
+ *   guests.c     managed VMs: who switches and moves them, what their guests do,
+ *                the invariants of domains and held MACs
  *   converge.c   what must hold when the faults have ended
  *   coverage.c   state x event x fault
  */
@@ -67,7 +69,12 @@
     X(CLIENT_DELETE, "client-delete")                                          \
     X(CLIENT_RETRY, "client-retry")                                            \
     X(OPERATOR, "operator")                                                    \
-    X(PF_SETTING, "operator-sets-pf")
+    X(PF_SETTING, "operator-sets-pf")                                          \
+    X(CLIENT_POWER, "client-power")                                            \
+    X(CLIENT_PATH, "client-path")                                              \
+    X(GUEST_KILLED, "guest-killed")                                            \
+    X(GUEST_KIND, "guest-kind")                                                \
+    X(LIBVIRT, "libvirt")
 enum sim_event {
 #define X(name, text) EVENT_##name,
     SIM_EVENTS(X)
@@ -126,6 +133,12 @@ struct port_truth {
     struct revision absent; /* highest that its agent truly told absent */
     int64_t checked_at;     /* observed_at of the last checked 'applied' */
     int vfs;                /* how many VFs carry its MAC now */
+    bool managed;           /* the agent makes its VM's domain */
+    bool on_virtio;         /* the last document wants it there */
+    bool given_up;          /* some document did */
+    struct revision no_vf;  /* highest that its agent told without a VF */
+    uint8_t guest_failover;
+    char network[NETDEV_NAME_SIZE];
 };
 
 /* A state that a VF's policy was in, from 'from' on. */
@@ -180,6 +193,11 @@ struct node {
     size_t cut_pf;
     uint16_t cut_before;
     struct revision rejected[2]; /* of each PF's settings: never again */
+    bool libvirt_away;
+    /* A MAC that came onto a VF in this step without being held (guests.c);
+     * port number + 1, 0 = none, and the PF that should hold it. */
+    uint32_t unheld;
+    size_t unheld_pf;
     struct vf_truth vfs[2][SIM_VFS_MAX];
 };
 
@@ -225,9 +243,10 @@ struct sim_job {
     size_t node;
     struct observed *observed;
     uint64_t life;
-    size_t client; /* of creates and deletes */
-    bool create, delete;
-    struct uuid vm_id;
+    size_t client;             /* of creates and deletes */
+    bool create, delete, move; /* move: another path for port 'port_id' */
+    bool on;                   /* power or VF */
+    struct uuid vm_id, port_id;
     struct vm_request *request;
     struct vm *vm;
     struct pf_key pf;
@@ -273,6 +292,7 @@ struct sim {
     size_t live_clients;
     uint64_t turn; /* number of the newest create, for its key */
     bool operator_busy;
+    struct text *domain_xml; /* of all managed VMs */
     size_t port_count, port_capacity;
     struct port_truth *ports;
     uint32_t *port_by_mac, *port_by_id; /* hash tables of port number + 1 */
@@ -369,6 +389,9 @@ bool operator_set_up(struct sim *sim);
 /* ---- truth.c -------------------------------------------------------------------------------- */
 void truth_done(struct sim *sim);
 struct port_truth *truth_port(struct sim *sim, const struct uuid *id);
+/* Port number + 1; 0 = none. Of ports with the same MAC (a create that was not
+ * durable, asked again) the last. */
+uint32_t truth_port_of_mac(const struct sim *sim, const struct mac *mac);
 void truth_add_vm(struct sim *sim, const struct vm *vm);
 /* After anything that may have touched the node's kernel. 'by_agent': its
  * agent did it. */
@@ -392,6 +415,26 @@ void truth_saved(struct node *node, const struct agent_state *before,
 void truth_claims(struct sim *sim, const struct snapshot *snapshot);
 /* I1 between scheduler, agents and kernels; core_check. */
 void truth_full(struct sim *sim);
+
+/* ---- guests.c --------------------------------------------------------------------------------- */
+/* Makes it one of a managed VM. */
+void guests_request(struct sim *sim, struct vm_request *request);
+/* A client switches its VM or moves a port. False: none has one. */
+bool guests_act(struct sim *sim);
+/* QEMU dies, a guest becomes another kind, libvirtd goes or comes. */
+bool guests_disturb(struct node *node);
+/* The agent has put the port's MAC on this VF: I3. */
+void guests_mac_written(struct node *node, size_t pf, uint16_t vf,
+                        uint32_t owner);
+/* After the step in which that was. */
+void guests_step_done(struct node *node);
+/* I9. */
+void guests_check(struct sim *sim);
+/* The VM's domain as it must be in the end; all held MACs and domains of the
+ * node. Else NULL, or what is not so (static storage). */
+const char *guests_vm_wrong(struct node *node, const struct vm *vm,
+                            const struct host_view *view);
+const char *guests_node_wrong(struct node *node);
 
 /* ---- converge.c -------------------------------------------------------------------------------- */
 /* Is all as it must be in the end? Else 'why' says what is not. */

@@ -24,7 +24,7 @@ static size_t slot_of(const struct sim *sim, const uint32_t *table,
     return at;
 }
 
-static uint32_t port_of_mac(const struct sim *sim, const struct mac *mac)
+uint32_t truth_port_of_mac(const struct sim *sim, const struct mac *mac)
 {
     if (!sim->hash_size)
         return 0;
@@ -83,7 +83,10 @@ void truth_add_vm(struct sim *sim, const struct vm *vm)
             .claim = port->claim,
             .has_claim = port->has_claim,
             .node = node_of(sim, vm->host),
+            .managed = vm_is_managed(vm),
+            .guest_failover = port->guest_failover,
         };
+        str_copy(sim->ports[sim->port_count - 1].network, port->network);
         rehash(sim);
         uint32_t number = (uint32_t)sim->port_count;
         sim->port_by_mac[slot_of(sim, sim->port_by_mac, port->mac.bytes, 6,
@@ -111,7 +114,7 @@ static const char *port_text(const struct port_truth *port,
 /* Why the agent may take this port's policy off a VF. */
 static bool may_remove(struct node *node, const struct port_truth *port)
 {
-    if (port->tombstoned)
+    if (port->tombstoned || port->given_up)
         return true;
     if (!node->agent)
         return false;
@@ -137,6 +140,8 @@ static void owner_changed(struct node *node, size_t pf, uint16_t vf,
         sim->ports[after - 1].vfs++;
     if (!by_agent)
         return;
+    if (after)
+        guests_mac_written(node, pf, vf, after);
     if (before && after)
         sim_broken(sim, "I1",
                    "%s %s VF %u goes from port %s straight to port %s",
@@ -171,7 +176,8 @@ static bool reads_free(const struct node *node, size_t pf, uint16_t vf,
         clean.set &= ~POLICY_BIT(POLICY_SPOOFCHK);
     return policy_difference(&clean, now) == 0 &&
            (!policy_has(now, POLICY_MAC) || mac_is_zero(&now->mac) ||
-            (mac_is_local(&now->mac) && !port_of_mac(node->sim, &now->mac)));
+            (mac_is_local(&now->mac) &&
+             !truth_port_of_mac(node->sim, &now->mac)));
 }
 
 static void trace_vf(const struct node *node, size_t pf, uint16_t vf,
@@ -298,7 +304,7 @@ void truth_vf(struct node *node, size_t pf, uint16_t vf, bool by_agent)
     uint32_t owner = 0;
     if (sim_host_pf_present(node->world, pf) &&
         !sim_host_vf_own_mac(node->world, pf, vf) && was->readable)
-        owner = port_of_mac(node->sim, &was->policy.mac);
+        owner = truth_port_of_mac(node->sim, &was->policy.mac);
     /* A VF off the bus keeps what is on it; one that its PF does not have any
      * more does not. */
     if (!was->readable && sim_host_pf_present(node->world, pf) &&
@@ -375,7 +381,9 @@ static void check_applied(struct node *node, const struct observed_port *told)
                    node->name, id);
         return;
     }
-    if (port->checked_at == told->observed_at || !told->has_claim)
+    /* On its way off the VF, it is applied on the virtio leg. */
+    if (port->checked_at == told->observed_at || !told->has_claim ||
+        port->on_virtio)
         return;
     port->checked_at = told->observed_at;
     size_t pf = sim_host_pf_find(node->world, &told->claim.pf);
@@ -433,6 +441,13 @@ static void check_absent(struct node *node, const struct observed_port *told)
                    told->claim.vf_index);
 }
 
+static void told_without(struct node *node, const struct observed_port *told)
+{
+    struct port_truth *port = truth_port(node->sim, &told->id);
+    if (port && revision_compare(&told->revision, &port->no_vf) > 0)
+        port->no_vf = told->revision;
+}
+
 static void check_free(struct node *node, const struct pf *pf,
                        const struct vf *vf)
 {
@@ -462,6 +477,8 @@ void truth_report(struct node *node, const struct observed *observed)
 {
     for (size_t i = 0; i < observed->port_count; i++) {
         const struct observed_port *port = &observed->ports[i];
+        if (!port->has_claim)
+            told_without(node, port);
         if (port->phase == PORT_APPLIED)
             check_applied(node, port);
         if (port->phase == PORT_ABSENT)
@@ -482,11 +499,14 @@ void truth_report(struct node *node, const struct observed *observed)
 void truth_document(struct node *node, const struct desired *desired)
 {
     for (size_t i = 0; i < desired->port_count; i++) {
-        if (!desired->ports[i].absent)
-            continue;
-        struct port_truth *port = truth_port(node->sim, &desired->ports[i].id);
-        if (port)
+        const struct desired_port *wanted = &desired->ports[i];
+        struct port_truth *port = truth_port(node->sim, &wanted->id);
+        if (port && wanted->absent)
             port->tombstoned = true;
+        if (port)
+            port->on_virtio = wanted->path == PATH_VIRTIO;
+        if (port && port->on_virtio)
+            port->given_up = true;
     }
 }
 
@@ -524,6 +544,21 @@ static void vm_removed(struct sim *sim, const struct vm *vm)
     }
 }
 
+/* A port gets a VF when a client says so; it loses it when it is wanted on virtio
+ * and its agent told that it has none any more. */
+static void check_moved(struct sim *sim, const struct sim_job *job,
+                        const struct port *a, const struct port *b)
+{
+    const struct port_truth *truth = truth_port(sim, &a->id);
+    char id[UUID_TEXT_SIZE];
+    bool asked = job->move && uuid_equal(&job->port_id, &a->id) && job->on;
+    bool proven = truth && a->path == PATH_VIRTIO &&
+                  revision_compare(&truth->no_vf, &a->revision) >= 0;
+    if (b->has_claim ? !asked : !proven)
+        sim_broken(sim, "I5", "port %s %s its claim by itself",
+                   uuid_format(&a->id, id), b->has_claim ? "gets" : "loses");
+}
+
 static void vm_changed(struct sim *sim, const struct sim_job *job,
                        const struct vm *before, const struct vm *after)
 {
@@ -536,9 +571,12 @@ static void vm_changed(struct sim *sim, const struct sim_job *job,
         sim_broken(sim, "I11", "VM %s comes back from its deletion", id);
     for (size_t i = 0; i < before->port_count && i < after->port_count; i++) {
         const struct port *a = &before->ports[i], *b = &after->ports[i];
-        if (a->has_claim &&
-            (!b->has_claim || a->claim.vf_index != b->claim.vf_index ||
-             pf_key_compare(&a->claim.pf, &b->claim.pf) != 0))
+        if (a->has_claim != b->has_claim) {
+            check_moved(sim, job, a, b);
+            continue;
+        }
+        if (a->has_claim && (a->claim.vf_index != b->claim.vf_index ||
+                             pf_key_compare(&a->claim.pf, &b->claim.pf) != 0))
             sim_broken(sim, "I5", "a claim of VM %s changed by itself", id);
     }
 }
@@ -575,7 +613,7 @@ void truth_claims(struct sim *sim, const struct snapshot *snapshot)
                        vm ? "being deleted" : "gone");
             return;
         }
-        for (size_t j = 0; j < vm->port_count; j++)
+        for (size_t j = 0; !vm_is_managed(vm) && j < vm->port_count; j++)
             if (vm->ports[j].has_claim != client->vm->ports[j].has_claim ||
                 vm->ports[j].claim.vf_index !=
                     client->vm->ports[j].claim.vf_index)
@@ -636,4 +674,5 @@ void truth_full(struct sim *sim)
     for (size_t i = 0; i < sim->node_count; i++)
         check_node(&sim->nodes[i], sim->sched.writer.snapshot);
     truth_claims(sim, sim->sched.writer.snapshot);
+    guests_check(sim);
 }

@@ -429,6 +429,21 @@ size_t sim_host_active_domains(const struct sim_host *host)
     return count;
 }
 
+enum sim_guest sim_host_domain_guest(const struct sim_host *host,
+                                     const struct uuid *uuid)
+{
+    const struct sim_domain *domain = find(host, uuid);
+    return domain ? domain->guest : SIM_GUEST_GOOD;
+}
+
+bool sim_host_vf_plugged(struct sim_host *host, size_t pf, uint16_t vf)
+{
+    if (vf >= host->pfs[pf].vf_count)
+        return false;
+    struct pci_address address = sim_vf_address(&host->pfs[pf], vf);
+    return sim_domains_by_address(host, &address) != NULL;
+}
+
 enum power_state sim_host_domain_power(const struct sim_host *host,
                                        const struct uuid *uuid)
 {

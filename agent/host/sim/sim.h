@@ -120,6 +120,9 @@ int sim_host_domain_order(struct sim_host *host,
 /* libvirtd is there; away, its domains go on. */
 void sim_host_set_libvirt(struct sim_host *host, bool up);
 size_t sim_host_active_domains(const struct sim_host *host);
+/* GOOD: also where there is no such domain. */
+enum sim_guest sim_host_domain_guest(const struct sim_host *host,
+                                     const struct uuid *domain);
 /* ABSENT = no such domain. */
 enum power_state sim_host_domain_power(const struct sim_host *host,
                                        const struct uuid *domain);
@@ -138,6 +141,10 @@ bool sim_host_vf_clean(const struct sim_host *host, size_t pf, uint16_t vf);
 /* The MAC was chosen by the VF's driver, not set through the PF. */
 bool sim_host_vf_own_mac(const struct sim_host *host, size_t pf, uint16_t vf);
 bool sim_host_vf_external(const struct sim_host *host, size_t pf, uint16_t vf);
+/* A domain has it, not who sim_host_vf_set_external() spoke of. */
+bool sim_host_vf_plugged(struct sim_host *host, size_t pf, uint16_t vf);
+/* The PF that is the uplink of bridge 'network'; SIZE_MAX = none is. */
+size_t sim_host_uplink_pf(const struct sim_host *host, size_t network);
 /* As its driver made it: nobody has written its policy since. */
 bool sim_host_vf_fresh(const struct sim_host *host, size_t pf, uint16_t vf);
 /* The policy of the PF's VFs as their driver makes them, with MAC zero. */

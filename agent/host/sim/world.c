@@ -47,6 +47,13 @@ const char *sim_uplink(const struct sim_host *host, size_t network,
     return text;
 }
 
+size_t sim_host_uplink_pf(const struct sim_host *host, size_t network)
+{
+    bool is_pf = host->bridges_on_pfs && network < host->pf_count &&
+                 host->pfs[network].netdev[0];
+    return is_pf ? network : SIZE_MAX;
+}
+
 /* A VF's routing id: the PF's plus First VF Offset plus VF Stride times its
  * index (drivers/pci/iov.c pci_iov_virtfn_devfn). Cards with stride 1 put the
  * second port's VFs behind all of the first's. */
