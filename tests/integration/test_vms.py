@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""VMs that run, as clients and operators see them: domains, power, paths of ports. What a host would do, the harness' agent says."""
+"""VMs that run, as clients and operators see them: domains, power, paths of ports. What a host would do, the harness' agent says; the last class
+has real agents on simulated hosts."""
 import json
 import os
+import subprocess
 import tempfile
 import unittest
 
-from harness import Fixture, pf
+from harness import BIN, Fixture, eventually, pf
 
 DOMAIN = "<domain type='kvm'>\n  <os><type arch='x86_64' machine='q35'>hvm</type></os>\n</domain>\n"
 PAIR = {"name": "eth0", "physical_network": "physnet0", "fallback": "virtio", "guest_failover": "net_failover"}
@@ -273,6 +275,65 @@ class CommandLine(Mapped):
         agent.sync()
         done = self.admin("vm", "show", "cli", "-o", "json")
         self.assertEqual(json.loads(done.stdout)["power_state"], "shut_off")
+
+
+class Running(Fixture):
+    """The whole way: a real agent on a simulated host, which has a libvirt and guests."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        profile = os.path.join(cls.s.folder, "profile.json")
+        with open(profile, "w", encoding="ascii") as file:
+            json.dump([{"model": "intel-82576", "weight": 1, "pfs": 2}], file)
+        cls.fleet = subprocess.Popen(
+            [os.path.join(BIN, "sriov-fleet"), "--server", "http://" + cls.s.address, "--token-file", os.path.join(cls.s.data, "admin.token"),
+             "--hosts", "1", "--profile", profile], stdout=subprocess.PIPE, text=True)
+        assert "ready 1 hosts" in cls.fleet.stdout.readline(), "the fleet is not ready"
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.fleet.terminate()
+        cls.fleet.wait(30)
+        cls.fleet.stdout.close()
+        super().tearDownClass()
+
+    def becomes(self, kind, status, reason):
+        def said():
+            found = [c for c in self.s.get("/v1/vms/moves")["conditions"] if c["type"] == kind]
+            return found and (found[0]["status"], found[0]["reason"]) == (status, reason)
+        eventually(said, 30, f"{kind} {status} with {reason}")
+        return self.s.get("/v1/vms/moves")
+
+    def order(self, method, path, body=None):
+        answer = self.s.call(method, path, body)
+        self.assertEqual(answer.status, 202, answer.body)
+
+    def vfs(self):
+        return [v for v in self.s.items("/v1/vfs") if v["vm_name"]]
+
+    def test_a_managed_vm_runs_moves_and_goes(self):
+        vm = self.create("moves", [PAIR], lifecycle="managed", domain_xml=DOMAIN).body
+        port, way = vm["ports"][0]["id"], lambda now: now["ports"][0]["way"]
+        now = self.becomes("PathReady", "True", "VfInUse")
+        self.assertEqual((now["power_state"], now["phase"], way(now)["path_in_use"]), ("running", "applied", "vf"))
+        self.assertEqual(self.condition("moves")["status"], "True")
+        self.order("POST", f"/v1/ports/{port}/decelerate")
+        now = self.becomes("PathReady", "True", "OnVirtio")
+        self.assertEqual(way(now)["path_in_use"], "virtio")
+        eventually(lambda: self.s.get(f"/v1/ports/{port}")["claim"] is None, 30, "the claim gone")
+        eventually(lambda: not self.vfs(), 30, "the VF clean")
+        self.order("POST", f"/v1/ports/{port}/accelerate")
+        now = self.becomes("PathReady", "True", "VfInUse")
+        self.assertEqual((way(now)["path_in_use"], len(self.vfs())), ("vf", 1))
+        for power, state in (("off", "shut_off"), ("on", "running")):
+            generation = self.s.get("/v1/vms/moves")["generation"]
+            self.order("PATCH", "/v1/vms/moves", {"power": power, "generation": generation})
+            eventually(lambda s=state: self.s.get("/v1/vms/moves")["power_state"] == s, 30, f"the VM {state}")
+        self.becomes("PathReady", "True", "VfInUse")
+        self.order("DELETE", "/v1/vms/moves")
+        eventually(lambda: self.s.call("GET", "/v1/vms/moves").status == 404, 30, "the VM gone")
+        eventually(lambda: {v["state"] for v in self.s.items("/v1/vfs")} == {"free"}, 30, "all VFs free")
 
 
 if __name__ == "__main__":
