@@ -78,7 +78,7 @@ guest_ask() { probe state "$1" | jq -r "${2:-.}"; }
 guest_answers() { probe state "$1" >/dev/null 2>&1; } # ADDRESS
 guest_path_is() { [ "$(guest_ask "$1" .path_driver 2>/dev/null)" = "$2" ]; } # ADDRESS DRIVER
 # guest_boot_wait ADDRESS [SECONDS]: until it answers. Twice emulated it boots for 40 s, more on a busy machine.
-guest_boot_wait() { within "${2:-180}" "guest $1 answers" guest_answers "$1"; }
+guest_boot_wait() { within "${2:-300}" "guest $1 answers" guest_answers "$1"; }
 
 # probe_start NAME ADDRESS [PERIOD-MS] [both]: measures from now on; probe_stop NAME: ends it, the report is in PROBE (JSON).
 probe_start() {
@@ -93,7 +93,16 @@ probe_stop() {
     pid=$(<"$RUN/$1.probe.pid")
     kill -TERM "$pid" 2>/dev/null || true
     wait "$pid" || fail "probe $1: $(cat "$RUN/$1.probe.log")"
+    rm -f "$RUN/$1.probe.pid"
     PROBE=$(<"$RUN/$1.report")
+}
+# probes_end: ends those that still run; for a case's EXIT trap.
+probes_end() {
+    local file
+    for file in "$RUN"/*.probe.pid; do
+        [ ! -e "$file" ] || kill -KILL "$(<"$file")" 2>/dev/null || true
+        rm -f "$file"
+    done
 }
 probe_says() { jq -r "$1" <<<"$PROBE"; } # JQ-FILTER
 
