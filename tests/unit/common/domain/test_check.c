@@ -275,8 +275,8 @@ END_TEST
 START_TEST(external_entities_are_never_opened)
 {
     static const char *const texts[] = {
-        "<!DOCTYPE d [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>"
-        "<domain type='kvm'>&e;</domain>",
+        ("<!DOCTYPE d [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>"
+         "<domain type='kvm'>&e;</domain>"),
         "<!DOCTYPE domain SYSTEM 'http://192.0.2.1/d.dtd'><domain/>",
         "<!DOCTYPE d [<!ENTITY % p SYSTEM 'file:///dev/zero'> %p;]><domain/>",
         "<!DOCTYPE domain PUBLIC '-//x' 'ftp://192.0.2.1/'><domain/>",
