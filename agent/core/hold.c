@@ -55,6 +55,17 @@ static struct hold_slot *hold_add(struct reconcile *r, const struct hold *h)
     return &r->holds[i];
 }
 
+void hold_take_over(struct reconcile *r, const struct pf_key *pf,
+                    const struct mac *mac)
+{
+    struct hold h = {.pf = *pf, .mac = *mac};
+    memcpy(h.port.bytes, mac->bytes, sizeof mac->bytes); /* no port has this */
+    if (mac_is_zero(mac) || hold_of(r, &h))
+        return;
+    hold_add(r, &h);
+    r->replan = true;
+}
+
 /* It was seen to be off. */
 static void hold_remove(struct reconcile *r, struct hold_slot *hold)
 {

@@ -279,7 +279,7 @@ bool pf_next(struct reconcile *r, int64_t now, struct action *action,
 /* ---- results ------------------------------------------------------------------------- */
 
 /* All VFs of the PF went and came, or are gone: what we held of those that no
- * port has is made anew with them. */
+ * port has is made anew with them. The PF's own filter is not. */
 static void drop_ghosts(struct reconcile *r, const struct pf_change *c)
 {
     if (!c->target.has_num_vfs || c->target.num_vfs == c->before.num_vfs)
@@ -289,6 +289,8 @@ static void drop_ghosts(struct reconcile *r, const struct pf_change *c)
         if (pf_key_compare(&entry->m.claim.pf, &c->key) != 0 ||
             !uuid_is_zero(&entry->m.port) || entry->gone)
             continue;
+        if (entry_is_probe(entry))
+            hold_take_over(r, &c->key, &entry->m.policy.mac);
         entry->gone = true;
         entry_touch(r, entry);
         entry->intent = r->version;

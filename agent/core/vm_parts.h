@@ -258,6 +258,10 @@ bool hold_is_on(const struct reconcile *r, const struct uuid *port);
 bool hold_is_awaited(const struct reconcile *r, const struct uuid *port);
 /* Anything of it may be on a filter. */
 bool hold_is_there(const struct reconcile *r, const struct uuid *port);
+/* A MAC that a probe may have left on the PF's filter, of whose VF nothing is
+ * known any more: looked for, and let go. Durable with the next state. */
+void hold_take_over(struct reconcile *r, const struct pf_key *pf,
+                    const struct mac *mac);
 /* The PF was read otherwise than before: its filter may be another one. */
 void holds_doubt(struct reconcile *r, const struct pf_key *pf);
 bool holds_settled(const struct reconcile *r);

@@ -305,6 +305,43 @@ START_TEST(a_PF_that_goes_away_in_the_window_ends_it)
 }
 END_TEST
 
+/* The VF vanished under the probe, and the new count makes it forgotten. */
+START_TEST(what_a_probe_of_a_lost_VF_held_on_the_PF_is_let_go)
+{
+    setup();
+    crash();
+    disk.managed = mem_calloc(1, sizeof *disk.managed);
+    disk.managed_count = 1;
+    disk.managed[0].claim.pf = key;
+    disk.managed[0].claim.vf_index = 5;
+    disk.managed[0].phase = MANAGED_CLEANING;
+    disk.managed[0].policy.set = POLICY_BIT(POLICY_MAC);
+    disk.managed[0].policy.mac = (struct mac){{0x52, 0x54, 0, 0, 2, 5}};
+    start(1);
+    struct domain_list *none = domain_list_new(0);
+    reconcile_domains(core, now, none, "");
+    ref_put(none);
+    write_vfs(4, 7);
+    answered();
+    static const enum action_kind kinds[] = {ACTION_HELD, ACTION_LET_GO,
+                                             ACTION_HELD};
+    struct action action;
+    for (size_t i = 0; i < 3; i++) {
+        struct action_result result = {.held = i == 0};
+        while (next(&action) && action.kind == ACTION_SAVE)
+            save(&action);
+        ck_assert_int_eq(action.kind, kinds[i]);
+        ck_assert_uint_eq(action.policy.mac.bytes[5], 5);
+        ck_assert_uint_eq(disk.managed_count, 0);
+        ck_assert_uint_eq(disk.hold_count, 1);
+        reconcile_done(core, now, &action, &result);
+    }
+    ck_assert(quiet());
+    ck_assert_uint_eq(disk.hold_count, 0);
+    teardown();
+}
+END_TEST
+
 CHECK_MAIN("pf_commit",
            it_is_applied_when_a_request_sent_after_the_write_is_answered,
            without_an_answer_it_is_undone_and_that_revision_never_tried_again,
@@ -318,4 +355,5 @@ CHECK_MAIN("pf_commit",
            an_agent_killed_in_the_window_undoes_or_confirms_after_its_start,
            a_deadline_is_never_further_away_than_the_window_is_long,
            a_host_that_booted_in_the_window_has_nothing_to_undo,
-           a_PF_that_goes_away_in_the_window_ends_it);
+           a_PF_that_goes_away_in_the_window_ends_it,
+           what_a_probe_of_a_lost_VF_held_on_the_PF_is_let_go);

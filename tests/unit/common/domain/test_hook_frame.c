@@ -194,8 +194,8 @@ START_TEST(a_damaged_list_is_refused)
         "sriov-guarded 1\n0000:3b:00.0 ../../x\nend\n",
         "sriov-guarded 1\nend\nmore",
         "sriov-guarded 1\nend",
-        "sriov-guarded 1\n0000:3b:00.0 0000:3b:00.0 and much more than that\n"
-        "end\n",
+        ("sriov-guarded 1\n0000:3b:00.0 0000:3b:00.0 and much more than that\n"
+         "end\n"),
     };
     for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
         auto_guarded struct guarded list = {0};

@@ -110,8 +110,8 @@ START_TEST(what_libvirt_puts_into_ports_is_counted)
         "<controller type='sata'/>",
         "<hostdev type='usb'/>",
         "<serial type='pty'/><console/><tpm/><panic/>",
-        "<disk><target dev='vda' bus='virtio'/>"
-        "<address type='pci' bus='0' slot='5'/></disk>",
+        ("<disk><target dev='vda' bus='virtio'/>"
+         "<address type='pci' bus='0' slot='5'/></disk>"),
     };
     for (size_t i = 0; i < sizeof one / sizeof *one; i++) {
         auto_free char *text =
