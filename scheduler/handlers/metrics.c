@@ -200,14 +200,16 @@ static void write_ports(const struct snapshot *snapshot,
         }
     }
     for (int i = 0; total && i < PORT_PATH_MAX * 2; i++) {
+        const int path = i / 2;
+        const int degraded = i % 2;
         const char *labels[] = {
             "host",     host->host->name,
-            "path",     port_path_name((enum port_path)(i / 2)),
-            "degraded", i % 2 ? "true" : "false",
+            "path",     port_path_name((enum port_path)path),
+            "degraded", degraded ? "true" : "false",
             NULL,
         };
         metrics_sample(out, "sriov_ports", labels,
-                       (double)counts[i / 2][i % 2]);
+                       (double)counts[path][degraded]);
     }
 }
 
