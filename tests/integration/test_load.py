@@ -10,7 +10,7 @@ import unittest
 
 from harness import Agent, Fixture, eventually, pf
 
-BODY_MAX = 64 * 1024  # of POST /v1/vms
+BODY_MAX = 128 * 1024  # of POST /v1/vms
 REPORT_MAX = 8 * 1024 * 1024  # of PUT /v1/agents/{host}/observed
 SLOW = 1000
 

@@ -188,6 +188,9 @@ START_TEST(a_domain_that_is_pulled_out_says_so)
 {
     define(1);
     give(DOMAIN_START, NULL, NULL);
+    /* Else the list may still be that of before the start. */
+    auto_domain_list struct domain_list *on = wait_state(POWER_RUNNING);
+    ck_assert_ptr_nonnull(on);
     give(DOMAIN_DESTROY, NULL, NULL);
     auto_domain_list struct domain_list *off = wait_state(POWER_SHUT_OFF);
     ck_assert_str_eq(domain_list_find(off, &ours)->reason, "destroyed");
