@@ -139,11 +139,12 @@ enroll() { # HOST: a token of its own from the scheduler, put where its agent re
         fail "sriov-admin host enroll $1: $(tail -n 3 "$RUN/admin.log")"
     host_push "$1" "$RUN/$1.token" /etc/sriov/token
 }
+# Guests that are emulated twice take their time, so the deadlines are longer than those of real hosts.
 agent_start() { # HOST [ARGUMENT...]: of `sriov-agent run`; the last --server counts
     local host=$1
     shift
     host_ssh "$host" "nohup /usr/local/bin/sriov-agent run --server $SERVER --name $host --token-file /etc/sriov/token \
-        --state-dir /var/lib/sriov-agent $* >>/var/log/sriov-agent.log 2>&1 </dev/null & echo \$! >/run/sriov-agent.pid" </dev/null
+        --state-dir /var/lib/sriov-agent --unplug-deadline 120 --plug-deadline 120 $* >>/var/log/sriov-agent.log 2>&1 </dev/null & echo \$! >/run/sriov-agent.pid" </dev/null
 }
 agent_alive() { # HOST
     host_ssh "$1" "grep -qE '^State:[[:space:]]+[^ZX]' /proc/\$(cat /run/sriov-agent.pid)/status" </dev/null 2>/dev/null

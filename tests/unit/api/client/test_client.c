@@ -362,9 +362,8 @@ START_TEST(hundreds_of_long_polls_wait_together_on_one_thread)
     for (int i = 0; i < POLLS; i++)
         client_multi_start(many.multi, "GET", "/v1/wait/k?after=0&ms=60000",
                            NULL, NULL, 60000, count, NULL);
-    for (int i = 0; i < 5000 && http_parked(site.server) < POLLS; i++)
+    while (http_parked(site.server) < POLLS) /* or Check's time is over */
         client_multi_run(many.multi, -1, 10);
-    ck_assert_uint_eq(http_parked(site.server), POLLS);
     ck_assert_int_eq(many.done, 0);
     ck_assert_str_eq(client_multi_own_address(many.multi), "");
     atomic_store(&site.version, 1);
