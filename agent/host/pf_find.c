@@ -5,6 +5,7 @@
 #include "agent/host/device.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum pf_sort {
     PF_NONE,
@@ -67,7 +68,9 @@ static int add_from(struct finder *finder, const char *folder, bool pci,
     for (size_t i = 0; i < names.count; i++) {
         struct pf_key key;
         struct pci_address address;
+        /* The kernel has one name for a device; "000000:01:00.0" is none. */
         if (!pf_key_parse(names.names[i], &key) ||
+            strcmp(names.names[i], key.text) != 0 ||
             pf_key_pci(&key, &address) != pci)
             continue;
         enum pf_sort sort = sort_of(finder->scan->sysfs, &key);
